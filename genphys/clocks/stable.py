@@ -1,0 +1,102 @@
+r"""The positive stable law, the clock of fractional diffusion: :math:`E[e^{-\theta S}] = e^{-c\theta^\alpha}`.
+
+Its density is an integral (Zolotarev 1986, Chambers, Mallows and Stuck 1976, Kanter 1975),
+
+.. math::
+    f(x) = \frac{\alpha}{1-\alpha} \frac{x^{-1/(1-\alpha)}}{\pi} \int_0^\pi
+        a(u)\, e^{-a(u)\, x^{-\alpha/(1-\alpha)}} du, \qquad
+    a(u) = \frac{\sin((1-\alpha)u) \sin(\alpha u)^{\alpha/(1-\alpha)}}{\sin(u)^{1/(1-\alpha)}},
+
+and :math:`X = (a(U)/E)^{(1-\alpha)/\alpha}` with U uniform on (0, pi) and E exponential draws it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genphys.clocks.quadrature import Given
+
+__all__ = ["PositiveStable"]
+
+_ANGLES = 300
+
+
+@dataclass(frozen=True)
+class PositiveStable:
+    """S = c^(1/alpha) X with X positive stable of index alpha.
+
+    Args:
+        index: alpha in (0, 1), dimensionless.
+        scale: c > 0, one a row.
+    """
+
+    index: float
+    scale: Tensor
+
+    @property
+    def _unit(self) -> Tensor:
+        return self.scale ** (1 / self.index)
+
+    def sample(self, generator: torch.Generator | None) -> Tensor:
+        """Kanter's two uniforms."""
+        draw = torch.rand(
+            2, *self.scale.shape, generator=generator, dtype=torch.float64, device=self.scale.device
+        )
+        angle, level = math.pi * (1 - draw[0]), -torch.log1p(-draw[1])
+        power = (1 - self.index) / self.index
+        return self._unit * torch.exp(power * (self._log_a(angle) - level.log()))
+
+    def mean(self) -> Tensor:
+        """Infinite."""
+        return torch.full_like(self.scale, math.inf)
+
+    def inverse_mean(self) -> Tensor:
+        """Gamma(1 + 1/alpha) c^(-1/alpha)."""
+        return math.gamma(1 + 1 / self.index) / self._unit
+
+    def log_variance(self) -> Tensor:
+        """(1/alpha² - 1) pi²/6: log X is a difference of log-exponentials."""
+        return torch.full_like(self.scale, (1 / self.index**2 - 1) * math.pi**2 / 6)
+
+    def log_window(self) -> tuple[Tensor, Tensor]:
+        """Where log S has all but 1e-18 of its mass, as (low, high)."""
+        alpha = self.index
+        least = (1 - alpha) * alpha ** (alpha / (1 - alpha))  # a(0): the tail at 0 is exp(-a x^-b)
+        low = -(1 - alpha) / alpha * math.log(45 / least)
+        return self._unit.log() + low, self._unit.log() + 45 / alpha
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log density at ``value``, by Gauss-Legendre quadrature over the angle."""
+        alpha = self.index
+        log_x = value.log() - self._unit.log()
+        angle, weight = (
+            torch.as_tensor(part, dtype=value.dtype, device=value.device).reshape(
+                -1, *[1] * value.dim()
+            )
+            for part in np.polynomial.legendre.leggauss(_ANGLES)
+        )
+        log_a = self._log_a(math.pi / 2 * (1 + angle))
+        terms = log_a - torch.exp(log_a - alpha / (1 - alpha) * log_x) + torch.log(weight / 2)
+        constant = math.log(alpha / (1 - alpha)) - log_x / (1 - alpha) - self._unit.log()
+        return constant + torch.logsumexp(terms, 0)
+
+    def log_kernel(self, distance2: Tensor, dim: int) -> Tensor:
+        """The symmetric stable density in ``dim`` dimensions, by quadrature over log S."""
+        return self.given(distance2, dim).log_evidence()
+
+    def given(self, distance2: Tensor, dim: int) -> Given:
+        """The law of S given a squared distance, by quadrature."""
+        return Given(self, distance2, dim)
+
+    def _log_a(self, angle: Tensor) -> Tensor:
+        alpha = self.index
+        return (
+            torch.log(torch.sin((1 - alpha) * angle))
+            + alpha / (1 - alpha) * torch.log(torch.sin(alpha * angle))
+            - torch.log(torch.sin(angle)) / (1 - alpha)
+        )
