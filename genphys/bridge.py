@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from genphys import clocks, special
-from genphys.clocks import Clock
 from genphys.derivation import laws
 from genphys.derivation.core import Derivation
 from genphys.derivation.functions import KRatio, Matern
@@ -50,7 +49,9 @@ def bind(d: Derivation, dim: int, numbers: Mapping[sp.Symbol, sp.Expr]) -> Proce
         scale=_scale(sp.sqrt(1 / law.inverse_moment()), variable),
         log_mass_at=function(log_mass, variable),
         ray_at=None if rays is None else function(rays.subs(numbers), variable),
-        rate_at=None if bound is None else (function(bound[0], variable), function(bound[1], variable)),
+        rate_at=None
+        if bound is None
+        else (function(bound[0], variable), function(bound[1], variable)),
     )
 
 

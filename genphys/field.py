@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from genphys.clocks import Law
+from genphys.clocks.quadrature import NODES
 from genphys.data import Units
 from genphys.process import Gauge, Process, over
 
@@ -85,8 +86,8 @@ class ExactField:
 
     .. math:: p(x|\sigma) = \sum_i w_i\, p(x|y_i, \sigma)
 
-    Sums run over chunks of data with a running log-sum-exp, distances in float64, so memory does not
-    grow with the data and nothing underflows.
+    Sums run over chunks of data with a running log-sum-exp, distances in float64, so memory does
+    not grow with the data and nothing underflows.
 
     Args:
         process: The bound process; its ``dim`` is the number of entries of a datum.
@@ -100,7 +101,9 @@ class ExactField:
     def __init__(self, process: Process, data: Tensor, weights: Tensor | None = None) -> None:
         flat = data.flatten(1).double()
         if flat.shape[1] != process.dim:
-            raise ValueError(f"data have {flat.shape[1]} entries each, the process has {process.dim}")
+            raise ValueError(
+                f"data have {flat.shape[1]} entries each, the process has {process.dim}"
+            )
         if not bool(torch.isfinite(flat).all()):
             raise ValueError("data hold values that are not finite")
         weights = torch.ones(len(data)) if weights is None else weights
@@ -140,7 +143,9 @@ class ExactField:
         if self.process.straight(gauge):
             ray = self.process.ray(sigma).to(x.dtype)
             return (x - self.denoise(x, sigma)) * over(ray, x)
-        found = self._average(x, sigma, lambda _, square, s: self.process.balanced_ray(square, s))
+        found = self._average(
+            x, sigma, lambda _, square, s: self.process.balanced_ray(square, s), NODES
+        )
         flow = x.flatten(1).double() * found.scalar[:, None] - found.vector
         return flow.reshape(x.shape).to(x.dtype)
 
@@ -157,14 +162,22 @@ class ExactField:
         x: Tensor,
         sigma: Tensor,
         weigh: Callable[[Law, Tensor, Tensor], Tensor] | None = None,
+        tables: int = 1,
     ) -> _Averages:
-        """Averages over the posterior, weighed by f = ``weigh(law, distance², sigma)`` or 1."""
+        """Averages over the posterior, weighed by f = ``weigh(law, distance², sigma)`` or 1.
+
+        ``tables`` is how many numbers a pair takes while f is computed.
+        """
         flat = x.flatten(1).double()
         scale = sigma.double().reshape(-1, 1)
         law = self.process.clock.law(scale)
         peak = flat.new_full((len(x), 1), -math.inf)
-        total, scalar, vector = torch.zeros_like(peak), torch.zeros_like(peak), torch.zeros_like(flat)
-        for data, log_weights in self._chunks(len(x)):
+        total, scalar, vector = (
+            torch.zeros_like(peak),
+            torch.zeros_like(peak),
+            torch.zeros_like(flat),
+        )
+        for data, log_weights in self._chunks(len(x) * tables):
             square = _squares(flat, data)
             logit = log_weights + law.log_kernel(square, self.process.dim)
             above = torch.maximum(peak, logit.amax(1, keepdim=True))
@@ -178,7 +191,7 @@ class ExactField:
 
     def _chunks(self, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
         size = max(1, _PAIRS // max(1, rows))
-        return zip(self._flat.split(size), self._log_weights.split(size), strict=True)
+        return zip(torch.split(self._flat, size), torch.split(self._log_weights, size), strict=True)
 
 
 def _squares(x: Tensor, y: Tensor) -> Tensor:

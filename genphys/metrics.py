@@ -31,7 +31,9 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,7 +64,7 @@ def sliced_wasserstein(a: Tensor, b: Tensor, *, directions: int = 512, seed: int
     theta = _directions(a.shape[1], directions, seed).to(a.device)
     i, j, width = (v.to(a.device) for v in _pieces(len(a), len(b)))
     total = 0.0
-    for block in theta.split(max(1, CHUNK // len(width))):
+    for block in _blocks(theta, len(width)):
         along_a, along_b = (block.mm(x.T).sort(dim=1).values for x in (a, b))
         total += float(((along_a[:, i] - along_b[:, j]) ** 2 * width).sum())
     return math.sqrt(total / directions)
@@ -113,7 +115,7 @@ def nearest_distance(a: Tensor, b: Tensor) -> Tensor:
     b = b - centre
     half = (b**2).sum(1) / 2
     nearest = []
-    for block in (a - centre).split(max(1, CHUNK // max(b.shape))):
+    for block in _blocks(a - centre, max(b.shape)):
         index = (half - block.mm(b.T)).argmin(1)
         nearest.append(torch.linalg.vector_norm(block - b[index], dim=1))
     return torch.cat(nearest)
@@ -161,13 +163,19 @@ def _points(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
+def _blocks(x: Tensor, width: int) -> Iterator[Tensor]:
+    """The rows of ``x`` in turn, as many at once as keep rows x width below `CHUNK`."""
+    rows = max(1, CHUNK // width)
+    return (x[start : start + rows] for start in range(0, len(x), rows))
+
+
 def _directions(dim: int, count: int, seed: int) -> Tensor:
     """Unit vectors (count, dim), drawn on the CPU so that every device sees the same."""
     if count < 1:
         raise ValueError(f"directions={count}: at least 1 is wanted")
     generator = torch.Generator().manual_seed(seed)
     theta = torch.randn(count, dim, generator=generator, dtype=torch.float64)
-    return theta / torch.linalg.vector_norm(theta, dim=1, keepdim=True)
+    return torch.nn.functional.normalize(theta, dim=1)
 
 
 def _pieces(n: int, m: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -175,14 +183,14 @@ def _pieces(n: int, m: int) -> tuple[Tensor, Tensor, Tensor]:
 
     In units of 1/(n m), the steps are whole numbers: no piece is lost to rounding.
     """
-    steps = torch.cat([torch.arange(n) * m, torch.arange(m) * n]).unique()
+    steps = torch.from_numpy(np.union1d(np.arange(n) * m, np.arange(m) * n))
     width = torch.diff(steps, append=torch.tensor([n * m]))
     return steps // m, steps // n, width.double() / (n * m)
 
 
 def _mean_distance(a: Tensor, b: Tensor) -> float:
     total = 0.0
-    for block in a.split(max(1, CHUNK // len(b))):
+    for block in _blocks(a, len(b)):
         # Not by matrix products: their rounding would not cancel between the three terms.
         distance = torch.cdist(block, b, compute_mode="donot_use_mm_for_euclid_dist")
         total += float(distance.sum())

@@ -1,4 +1,4 @@
-r"""The language in which a process is declared: a SymPy equation for a field of N + 1 or N + D coordinates.
+r"""The language in which a process is declared: a SymPy equation for a field over data and time.
 
 A field :math:`\phi` lives on N data coordinates ``x`` and one *progress* direction. Either that is
 the time ``t``, or it is the distance ``r = |z|`` from the data in D more coordinates ``z``, which
@@ -22,9 +22,9 @@ Example:
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy as sp
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 
 __all__ = [
     "D",
@@ -74,8 +74,9 @@ class _Operator(sp.Expr):
     """A linear operator applied to a field: kept as it is written, differentiated inside."""
 
     _symbol: str
+    is_commutative = True  # with coefficients; SymPy would keep it apart from them otherwise
 
-    def __new__(cls, operand: Any, coordinates: Any, *rest: Any) -> sp.Expr:
+    def __new__(cls, operand: sp.Expr, coordinates: sp.Symbol, *rest: sp.Expr) -> sp.Expr:
         operand = sp.sympify(operand, strict=True)
         if coordinates not in (x, z):
             name = cls.__name__
@@ -88,8 +89,8 @@ class _Operator(sp.Expr):
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
         return self.func(sp.diff(self.args[0], symbol), *self.args[1:])
 
-    def _latex(self, printer: Any) -> str:
-        body = printer.parenthesize(self.args[0], sp.printing.precedence.PRECEDENCE["Mul"])
+    def _latex(self, printer: LatexPrinter) -> str:
+        body = printer.parenthesize(self.args[0], PRECEDENCE["Mul"])
         return rf"{self._symbol}_{{{self.args[1]}}} {body}"
 
 
@@ -101,7 +102,8 @@ class Laplacian(_Operator):
 
     _symbol = r"\Delta"
 
-    def doit(self, **hints: Any) -> sp.Expr:
+    def doit(self, **hints: bool) -> sp.Expr:
+        """Write the Laplacian over z out in derivatives with respect to r."""
         operand = self.args[0].doit(**hints)
         if self.args[1] == z:
             return sp.diff(operand, r, 2) + (D - 1) / r * sp.diff(operand, r)
@@ -109,22 +111,21 @@ class Laplacian(_Operator):
 
 
 class FractionalLaplacian(_Operator):
-    r"""The fractional Laplacian :math:`(-\Delta_x)^{\alpha/2}`, multiplication by :math:`|k|^\alpha`.
+    r"""The fractional Laplacian :math:`(-\Delta_x)^{\alpha/2}`: a wave times :math:`|k|^\alpha`.
 
     ``alpha`` = 2 is ``-Laplacian``; ``alpha`` = 0 is the identity.
     """
 
-    _symbol = r"(-\Delta)"
-
-    def __new__(cls, operand: Any, coordinates: Any, alpha: Any) -> sp.Expr:
+    def __new__(cls, operand: sp.Expr, coordinates: sp.Symbol, alpha: sp.Expr) -> sp.Expr:
+        """Apply the operator of order ``alpha`` to ``operand``."""
         if coordinates != x:
             raise ValueError("FractionalLaplacian acts on the data coordinates x")
         if sp.sympify(alpha, strict=True).is_zero:
             return sp.sympify(operand, strict=True)
         return super().__new__(cls, operand, coordinates, alpha)
 
-    def _latex(self, printer: Any) -> str:
-        body = printer.parenthesize(self.args[0], sp.printing.precedence.PRECEDENCE["Mul"])
+    def _latex(self, printer: LatexPrinter) -> str:
+        body = printer.parenthesize(self.args[0], PRECEDENCE["Mul"])
         return rf"(-\Delta_x)^{{{printer.doprint(self.args[2] / 2)}}} {body}"
 
 
@@ -135,11 +136,15 @@ class Gradient(_Operator):
 
 
 class Divergence(_Operator):
-    r"""The divergence over the data coordinates; of ``c * Gradient(u)`` it is ``c * Laplacian(u)``."""
+    """The divergence over the data coordinates; of ``c * Gradient(u)`` it is ``c * Laplacian(u)``.
+
+    ``doit`` writes it so.
+    """
 
     _symbol = r"\nabla \cdot"
 
-    def doit(self, **hints: Any) -> sp.Expr:
+    def doit(self, **hints: bool) -> sp.Expr:
+        """Write the divergence of gradients out in Laplacians."""
         total = sp.S.Zero
         for term in sp.Add.make_args(sp.expand(self.args[0])):
             (gradient,) = term.atoms(Gradient)

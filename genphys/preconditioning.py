@@ -18,11 +18,10 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from genphys.clocks import Law
-from genphys.process import Process, over
+from genphys.process import Process
 
 __all__ = ["SCALES", "Coefficients", "coefficients", "local_scale"]
 

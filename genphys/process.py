@@ -1,8 +1,8 @@
 r"""Numbers bound: a derived process in torch.
 
 Everything downstream speaks one noise scale sigma, with :math:`1/\sigma^2 = E[1/S]`; the progress
-variable r (or t) of the equation is a function of it. All methods broadcast over a batch: x and y of
-shape (B, \*), sigma of shape (B,). Scalars per row are computed in float64, whatever x is.
+variable r (or t) of the equation is a function of it. All methods broadcast over a batch: x and y
+of shape (B, \*), sigma of shape (B,). Scalars per row are computed in float64, whatever x is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from genphys.clocks import Clock, Law
-from genphys.clocks.quadrature import nodes
+from genphys.clocks.quadrature import nodes, span
 
 if TYPE_CHECKING:
     from genphys.derivation import Derivation
@@ -97,9 +97,7 @@ class Process:
         """log M, the fraction of particles left at sigma; dimensionless, 0 where R = 0."""
         return self.log_mass_at(self.scale.progress(sigma.double())).to(sigma.dtype)
 
-    def velocity(
-        self, x: Tensor, y: Tensor, sigma: Tensor, gauge: Gauge = "physical"
-    ) -> Tensor:
+    def velocity(self, x: Tensor, y: Tensor, sigma: Tensor, gauge: Gauge = "physical") -> Tensor:
         r"""dx/dsigma of the particles of one charge at y, dimensionless, like x.
 
         ``gauge="physical"`` is J/p of the equation. ``gauge="balanced"`` is the one isotropic
@@ -107,7 +105,7 @@ class Process:
         :math:`-\partial_r F / \partial_R F` with F the radial distribution function.
 
         Raises:
-            ValueError: For an unknown gauge, or a physical velocity that is not known in closed form.
+            ValueError: For an unknown gauge, or a physical velocity without a closed form.
         """
         if self.straight(gauge):
             rate = self.ray(sigma)
@@ -119,12 +117,14 @@ class Process:
         """Whether one charge drives particles along v = (x - y) c(sigma) in this gauge.
 
         Raises:
-            ValueError: For an unknown gauge, or a physical velocity that is not known in closed form.
+            ValueError: For an unknown gauge, or a physical velocity without a closed form.
         """
         if gauge not in ("physical", "balanced"):
             raise ValueError(f"gauge={gauge!r}: it is 'physical' or 'balanced'")
         if gauge == "physical" and self.ray_at is None and self.annihilates:
-            raise ValueError("the physical velocity of this process has no closed form: use gauge='balanced'")
+            raise ValueError(
+                "the physical velocity of this process has no closed form: use gauge='balanced'"
+            )
         return self.ray_at is not None and (gauge == "physical" or self.uniform)
 
     def ray(self, sigma: Tensor) -> Tensor:
@@ -161,24 +161,33 @@ class Process:
         r"""c with v = (x - y) c: the radial distribution function's flow, by quadrature over log S.
 
         :math:`F(R) = E[P(N/2, R^2/2S)]` with P the regularised incomplete gamma function, so only
-        the law's density is differentiated along the progress.
+        the law's density is differentiated along the progress. P is a step of width
+        :math:`\sqrt{2/N}` in log S: the nodes crowd there.
         """
         progress = self.scale.progress(sigma.double())
-        low, high = self.law_at(progress).log_window()  # type: ignore[attr-defined]
-        u, step = nodes(low, high)
+        square = torch.maximum(square, 1e-16 * sigma.double().square())
+        centre, width = (square / self.dim).log(), math.sqrt(2 / self.dim)
+        law = self.law_at(progress)
+        low, high = span(law, law.given(square, self.dim))  # type: ignore[arg-type]
+        tau, step = nodes(((low - centre) / width).asinh(), ((high - centre) / width).asinh())
+        u = centre + width * torch.sinh(tau)
 
         def log_density(progress: Tensor) -> Tensor:
             return self.law_at(progress).log_prob(u.exp()) + u
 
-        value, slope = torch.func.jvp(log_density, (progress,), (torch.ones_like(progress),))
-        square = square.clamp_min(torch.finfo(torch.float64).tiny)
-        half = torch.full_like(square, self.dim / 2)
-        inside = torch.special.gammainc(half, square * torch.exp(-u) / 2)
-        change = (slope * value.exp() * inside).sum(0) * step
+        value, slope = torch.func.jvp(log_density, (progress,), (torch.ones_like(progress),))[:2]
         area = math.log(2) + self.dim / 2 * math.log(math.pi) - math.lgamma(self.dim / 2)
-        log_kernel = self.law_at(progress).log_kernel(square, self.dim)
-        radial = torch.exp(area + self.dim / 2 * square.log() + log_kernel)
-        return -change / radial / self.scale.slope(progress)
+        log_radial = area + self.dim / 2 * square.log() + law.log_kernel(square, self.dim)
+        change = slope * torch.exp(value - log_radial + self._log_tail(square, sigma, u))
+        change = (change * width * torch.cosh(tau)).sum(0) * step
+        change = torch.where(square > self.dim * sigma.square(), -change, change)
+        return -change / self.scale.slope(progress)
+
+    def _log_tail(self, square: Tensor, sigma: Tensor, u: Tensor) -> Tensor:
+        """log P(|x - y|² < square) given log S, or log of 1 - that, whichever tail is small."""
+        half, scaled = torch.full_like(u, self.dim / 2), square * torch.exp(-u) / 2
+        below, above = torch.special.gammainc(half, scaled), torch.special.gammaincc(half, scaled)
+        return torch.where(square > self.dim * sigma.square(), above, below).log()
 
 
 @dataclass(frozen=True)
@@ -191,7 +200,7 @@ class Scale:
 
 
 def over(scalar: Tensor, x: Tensor) -> Tensor:
-    """A scalar per row, (B,), shaped to multiply x, (B, \\*)."""
+    r"""A scalar per row, (B,), shaped to multiply x, (B, \*)."""
     return scalar.reshape(scalar.shape + (1,) * (x.dim() - scalar.dim()))
 
 

@@ -280,7 +280,7 @@ def log_kv(nu: float | Tensor, x: Tensor) -> Tensor:
 
     Args:
         nu: Order, any real number or tensor; :math:`K_{-\nu} = K_\nu`. Dimensionless.
-        x: Argument > 0, any shape that broadcasts with ``nu``. Dimensionless.
+        x: Argument >= 1e-300, any shape that broadcasts with ``nu``. Dimensionless.
 
     Returns:
         A tensor of the broadcast shape, in the dtype of the arguments.
@@ -301,7 +301,7 @@ def kv_ratio(nu: float | Tensor, x: Tensor) -> Tensor:
 
     Args:
         nu: The lower order, any real number or tensor. Dimensionless.
-        x: Argument > 0, any shape that broadcasts with ``nu``. Dimensionless.
+        x: Argument >= 1e-300, any shape that broadcasts with ``nu``. Dimensionless.
 
     Returns:
         A tensor of the broadcast shape, in the dtype of the arguments.

@@ -113,12 +113,12 @@ def test_log_matern_keeps_its_relative_accuracy() -> None:
 
 
 def test_kv_ratio() -> None:
-    orders = (-1.7, -0.75, -0.5, -0.2, 0, 1e-9, 0.499, *ORDERS)
+    orders = (-1.7, -0.5, -0.2, 0, 1e-9, 0.499, 3.7, 30.9, 31, 1537, 5e5)
     assert worst(kv_ratio, exact_ratio, orders, ARGUMENTS) < 5e-15
 
 
 def test_log_kv() -> None:
-    orders = (-3.7, -0.2, 0, 1e-9, *ORDERS)
+    orders = (-3.7, -0.2, 0, 1e-9, 1, 31.9, 33, 1537, 5e5)
     assert worst(log_kv, exact_log_kv, orders, ARGUMENTS, floor=1.0) < 5e-14
 
 
@@ -130,7 +130,7 @@ def test_dense_grid() -> None:
 
 
 def test_scipy_where_it_is_finite() -> None:
-    nu, x = np.meshgrid(np.linspace(0, 80, 161), np.geomspace(1e-3, 1e3, 121))
+    nu, x = np.meshgrid(np.linspace(0, 80, 41), np.geomspace(1e-3, 1e3, 61))
     lower, upper = sp.kve(nu, x), sp.kve(nu + 1, x)
     order, argument, finite = torch.tensor(nu), torch.tensor(x), np.isfinite(upper)
     assert finite.mean() > 0.9

@@ -27,7 +27,7 @@ __all__ = ["Clock", "Law", "Posterior"]
 
 
 class Law(Protocol):
-    """S at one noise scale per row; shapes are those of the law's parameters, () or (B,) or (B, n)."""
+    """S at one noise scale per row; shapes are those of its parameters, () or (B,) or (B, n)."""
 
     def sample(self, generator: torch.Generator | None) -> Tensor:
         """One draw of S per row, float64."""
@@ -40,6 +40,9 @@ class Law(Protocol):
 
     def log_variance(self) -> Tensor:
         """Var[log S], dimensionless: how random the noise level is."""
+
+    def log_window(self) -> tuple[Tensor, Tensor]:
+        """(low, high): log S lies between with all but 1e-18 of its mass."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The log density of S at ``value``, normalised to 1."""

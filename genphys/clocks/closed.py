@@ -44,6 +44,10 @@ class PointMass:
         """0: nothing is random."""
         return torch.zeros_like(self.variance)
 
+    def log_window(self) -> tuple[Tensor, Tensor]:
+        """The point itself, twice."""
+        return self.variance.log(), self.variance.log()
+
     def log_prob(self, value: Tensor) -> Tensor:
         """There is none.
 
@@ -58,7 +62,7 @@ class PointMass:
 
     def given(self, distance2: Tensor, dim: int) -> PointMass:
         """Itself: a distance says nothing new."""
-        return PointMass(self.variance.expand(torch.broadcast_shapes(self.variance.shape, distance2.shape)))
+        return PointMass(self.variance + torch.zeros_like(distance2))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,19 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Given", "Windowed", "integrate", "log_gaussian", "moments_of_log", "nodes"]
+__all__ = [
+    "NODES",
+    "Given",
+    "Tilted",
+    "Windowed",
+    "integrate",
+    "log_gaussian",
+    "moments_of_log",
+    "nodes",
+    "span",
+]
 
-_NODES = 400
+NODES = 400
 _DROP = 45.0  # exp(-45) = 3e-20: what the fine pass leaves out
 
 
@@ -31,7 +41,23 @@ class Windowed(Protocol):
         """The window, (low, high)."""
 
 
-def nodes(low: Tensor, high: Tensor, count: int = _NODES) -> tuple[Tensor, Tensor]:
+class Tilted(Windowed, Protocol):
+    """A law that also knows its window once tilted by S^(-dim/2)."""
+
+    def log_window(self, dim: int = 0) -> tuple[Tensor, Tensor]:
+        """The window, (low, high)."""
+
+
+def span(*laws: Windowed) -> tuple[Tensor, Tensor]:
+    """One window that holds those of all laws."""
+    lows, highs = zip(*(law.log_window() for law in laws), strict=True)
+    low, high = lows[0], highs[0]
+    for other in range(1, len(laws)):
+        low, high = torch.minimum(low, lows[other]), torch.maximum(high, highs[other])
+    return low, high
+
+
+def nodes(low: Tensor, high: Tensor, count: int = NODES) -> tuple[Tensor, Tensor]:
     """(nodes, spacing) of an even grid: shapes (count, *) and (*)."""
     grid = torch.arange(count, dtype=low.dtype, device=low.device).reshape(-1, *[1] * low.dim())
     spacing = (high - low) / (count - 1)
@@ -73,7 +99,7 @@ def moments_of_log(law: Windowed) -> tuple[Tensor, Tensor]:
 class Given:
     """The law of S given a squared distance, for a law without a closed form."""
 
-    law: Windowed
+    law: Tilted
     distance2: Tensor
     dim: int
 
@@ -92,9 +118,10 @@ class Given:
         return (weights * torch.exp(-u)).sum(0)
 
     def _integrate(self) -> tuple[Tensor, Tensor, Tensor]:
-        low, high = self.law.log_window()
+        low, high = self.law.log_window(self.dim)
         far = torch.log(self.distance2.clamp_min(1e-300) / self.dim) + 5  # where the Gaussian peaks
-        low, high, _ = torch.broadcast_tensors(low, torch.maximum(high, far), self.distance2)
+        high = torch.maximum(high, far)
+        low, high = low.expand(high.shape), high
 
         def log_integrand(u: Tensor) -> Tensor:
             return self.law.log_prob(u.exp()) + u + log_gaussian(u, self.distance2, self.dim)

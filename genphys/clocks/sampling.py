@@ -80,7 +80,11 @@ class _Envelope:
         q = high - low
         # rand is in [0, 1): 1 - rand is never 0, so the logarithms are finite.
         which, where, level = 1 - torch.rand(
-            3, self.alpha.numel(), generator=generator, dtype=torch.float64, device=self.alpha.device
+            3,
+            self.alpha.numel(),
+            generator=generator,
+            dtype=torch.float64,
+            device=self.alpha.device,
         )
         share = which * (p + q + r)
         tail = -where.log()

@@ -16,10 +16,10 @@ from __future__ import annotations
 import inspect
 
 from genphys.data.builtin import DATASETS
-from genphys.data.dataset import Dataset, make_dataset
+from genphys.data.dataset import Dataset, make_dataset, to_disk
 from genphys.data.units import Units
 
-__all__ = ["DATASETS", "Dataset", "Units", "load_dataset", "make_dataset"]
+__all__ = ["DATASETS", "Dataset", "Units", "load_dataset", "make_dataset", "to_disk"]
 
 
 def load_dataset(name: str, **parameters: object) -> Dataset:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from genphys.data.units import Units
 
-__all__ = ["Dataset", "check_size", "make_dataset", "random_generator"]
+__all__ = ["Dataset", "check_size", "make_dataset", "random_generator", "to_disk"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Kind: TypeAlias = Literal["image", "table"]
@@ -72,27 +72,33 @@ class Dataset:
         return float(norm) / math.sqrt(self.train.numel())
 
     def own(self, x: Tensor) -> Array:
-        r"""Samples in mapped units as they stand on disk, in the data's own units.
+        """Samples in mapped units as they stand on disk: :func:`to_disk` of their own units."""
+        return to_disk(self.units.to_data(x.detach().cpu().double()), self.units)
 
-        Args:
-            x: Samples (n, C, H, W) or (n, d), floating point, any device.
 
-        Returns:
-            Images as (n, H, W), or (n, H, W, C) where C > 1: uint8, rounded and clipped, where the
-            data were 8-bit, else float32. Tables as float64 (n, d).
+def to_disk(x: Tensor, units: Units) -> Array:
+    r"""Samples in the data's own units, in the layout and the type of a file.
 
-        Raises:
-            ValueError: When 8-bit images hold NaN.
-        """
-        x = self.units.to_data(x.detach().cpu().double())
-        if self.kind == "table":
-            return x.numpy()
-        x = x.movedim(1, -1) if x.shape[1] > 1 else x.squeeze(1)
-        if not self.units.integer:
-            return x.float().numpy()
-        if x.isnan().any():
-            raise ValueError(f"{int(x.isnan().sum())} pixels are NaN: no 8-bit value stands for it")
-        return x.round().clamp(0, 255).to(torch.uint8).numpy()
+    Args:
+        x: Images (n, C, H, W) or rows of a table (n, d), in own units, floating point, any device.
+        units: The data's units; they say whether own units are 8-bit.
+
+    Returns:
+        Images as (n, H, W), or (n, H, W, C) where C > 1: uint8, rounded and clipped, where the
+        data were 8-bit, else float32. Tables as float64 (n, d).
+
+    Raises:
+        ValueError: When 8-bit images hold NaN.
+    """
+    x = x.detach().cpu()
+    if x.ndim == 2:
+        return x.double().numpy()
+    x = x.movedim(1, -1) if x.shape[1] > 1 else x.squeeze(1)
+    if not units.integer:
+        return x.float().numpy()
+    if x.isnan().any():
+        raise ValueError(f"{int(x.isnan().sum())} pixels are NaN: no 8-bit value stands for it")
+    return x.round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def make_dataset(

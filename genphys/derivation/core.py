@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -19,7 +20,7 @@ from genphys.derivation.laws import Law, PointMass, recognise
 from genphys.derivation.operator import DerivationError, NonlinearTerm, find_field, read
 from genphys.derivation.transfer import Branch, Transfer, transfer_of
 from genphys.derivation.verdict import Verdict, judge, judge_nonlinear
-from genphys.pde import D, N, k, r, source, t, x, z
+from genphys.pde import N, k, r, source, t, x, z
 from genphys.potential import Potential
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Derivation", "derive"]
 
 sigma = sp.Symbol("sigma", positive=True)
+_DOMAINS = ("positive", "nonnegative", "negative", "nonpositive", "nonzero", "integer")
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,12 @@ class Derivation:
 
     @property
     def scale(self) -> sp.Expr | None:
-        r"""sigma as a function of the progress, by :math:`1/\sigma^2 = E[1/S]`; None without clock."""
+        r"""The noise scale at a progress, by :math:`1/\sigma^2 = E[1/S]`; None without clock."""
         return None if self.clock is None else sp.sqrt(sp.simplify(1 / self.clock.inverse_moment()))
 
     @property
     def rays(self) -> sp.Expr | None:
-        """c with v = (x - y) c for one charge, per unit progress; None where rays are not straight."""
+        """The c with v = (x - y) c for one charge, per unit progress; None where there is none."""
         return self.transfer_function.rays() if self.transfer_function else None
 
     @property
@@ -138,7 +140,8 @@ class Derivation:
                 raise ValueError(f"the equation has no parameter {name!r}: {hint}")
         missing = symbols.keys() - given.keys()
         if missing:
-            raise ValueError(f"parameter {min(missing)} has no value: the equation needs {_names(symbols)}")
+            needed = _names(symbols)
+            raise ValueError(f"parameter {min(missing)} has no value: the equation needs {needed}")
         return {symbols[name]: _checked(symbols[name], value) for name, value in given.items()}
 
     def __str__(self) -> str:
@@ -158,26 +161,26 @@ def _names(symbols: Mapping[str, sp.Symbol]) -> str:
 
 def _checked(symbol: sp.Symbol, value: float) -> sp.Expr:
     """The value as an exact SymPy number inside the symbol's domain."""
-    domain = _domain(symbol)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{symbol} = {value!r}: it must be a number, {domain}")
-    number = sp.Integer(int(value)) if math.isfinite(value) and value == int(value) else None
-    number = sp.Float(value, 17) if number is None and math.isfinite(value) else number
-    allowed = number is not None and all(
-        getattr(number, f"is_{name}") is not False
-        for name, wanted in symbol.assumptions0.items()
-        if wanted and name in ("positive", "nonnegative", "negative", "nonpositive", "integer", "nonzero")
-    )
-    if not allowed:
-        raise ValueError(f"{symbol} = {value}: it must be {domain}")
-    return number
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{symbol} = {value!r}: it must be {_domain(symbol)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    exact = sp.Integer(int(number)) if number.is_integer() else sp.Float(number, 17)
+    if not math.isfinite(number) or any(
+        getattr(symbol, f"is_{name}") and getattr(exact, f"is_{name}") is False for name in _DOMAINS
+    ):
+        raise ValueError(f"{symbol} = {value}: it must be {_domain(symbol)}")
+    return exact
 
 
 def _domain(symbol: sp.Symbol) -> str:
-    for name in ("positive", "nonnegative", "negative", "nonpositive", "nonzero"):
+    kind = "integer" if symbol.is_integer else "number"
+    for name in _DOMAINS[:-1]:
         if getattr(symbol, f"is_{name}"):
-            return f"a finite {name} {'integer' if symbol.is_integer else 'number'}"
-    return "a finite number"
+            return f"a finite {name} {kind}"
+    return f"a finite {kind}"
 
 
 def derive(equation: sp.Eq | Potential) -> Derivation:
@@ -195,19 +198,9 @@ def derive(equation: sp.Eq | Potential) -> Derivation:
         DerivationError: When a term cannot be handled, naming it.
     """
     if isinstance(equation, Potential):
-        derived = _derive(equation.equation())
-        return Derivation(*_values(derived), defaults=equation.parameters)
+        return replace(derive(equation.equation()), defaults=equation.parameters)
+    find_field(equation)  # what is no equation need not even be hashable
     return _derive(equation)
-
-
-def _values(derived: Derivation) -> tuple[object, ...]:
-    return (
-        derived.equation,
-        derived.flow,
-        derived.transfer_function,
-        derived.clock,
-        derived.verdict,
-    )
 
 
 @lru_cache(maxsize=64)
@@ -217,7 +210,7 @@ def _derive(equation: sp.Eq) -> Derivation:
     except NonlinearTerm as found:
         verdict = judge_nonlinear(found.args[0], "a term is not linear in the field")
         return Derivation(equation, None, None, None, verdict)
-    if any(value.has(sp.I) for value in operator.terms.values()):
+    if any(_is_complex(value) for value in operator.terms.values()):
         verdict = judge_nonlinear(equation.lhs - equation.rhs, "the field is complex, p = |phi|²")
         return Derivation(equation, None, None, None, verdict)
     form = normal_form(operator)
@@ -226,3 +219,7 @@ def _derive(equation: sp.Eq) -> Derivation:
     verdict = judge(transfer, law)
     clock = None if verdict.density.holds is False else law
     return Derivation(equation, density_flow(operator, form), transfer, clock, verdict)
+
+
+def _is_complex(coefficient: sp.Expr) -> bool:
+    return coefficient.has(sp.I) or any(a.is_real is False for a in coefficient.free_symbols)

@@ -8,7 +8,7 @@ r"""The density flow of an equation: p, J and R with dp/dr + div_x J = R.
         & p = -c_z r^{D-1}\phi_r, & J &= -r^{D-1}\nabla g(-\Delta)\phi, & R &= -A(0)\, r^{D-1}\phi
 
 with :math:`g(s) = (f(s) - f(0))/s`. What stands under a progress derivative is the density, what
-stands under a divergence the flux, the rest annihilates (R < 0) or creates. v = J/p is the velocity.
+stands under a divergence the flux, the rest annihilates (R < 0) or creates; the velocity is J/p.
 Source: GenPhys (arXiv:2304.02637), eq. 2.
 """
 
@@ -18,7 +18,14 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from genphys.derivation.operator import DerivationError, LinearOperator, Order, s, symbol
+from genphys.derivation.operator import (
+    DerivationError,
+    LinearOperator,
+    Order,
+    expand,
+    s,
+    symbol,
+)
 from genphys.pde import (
     D,
     Divergence,
@@ -121,12 +128,16 @@ def normal_form(operator: LinearOperator) -> NormalForm:
             raise DerivationError(
                 f"the coefficient of {name} holds a Laplacian over x: only constants are supported"
             )
+    if radial != 0 and operator.progress != r:
+        raise DerivationError(f"the Laplacian over z needs field(r), not {operator.phi}")
+    if not zeroth.has(s):
+        raise DerivationError("the equation has no Laplacian over x: nothing moves the data")
     if radial != 0:
         return _signed("radial", radial, sp.S.Zero, -zeroth)
     if second != 0:
         return _signed("second", second, first, -zeroth)
     if first != 0:
-        return NormalForm("first", sp.S.One, sp.S.Zero, sp.expand(zeroth / first))
+        return NormalForm("first", sp.S.One, sp.S.Zero, expand(zeroth / first))
     raise DerivationError(
         f"the equation has no derivative of {operator.phi} along its progress: "
         "add phi.diff(t) or Laplacian(phi, z)"
@@ -136,15 +147,13 @@ def normal_form(operator: LinearOperator) -> NormalForm:
 def _signed(kind: str, leading: sp.Expr, damping: sp.Expr, rest: sp.Expr) -> NormalForm:
     """Multiply by +-1 so that ``rest`` grows with s."""
     growth = sp.diff(rest, s)
-    if growth.is_zero:
-        raise DerivationError("the equation has no Laplacian over x: nothing moves the data")
     if growth.is_negative:
-        return NormalForm(kind, -leading, -damping, sp.expand(-rest))
+        return NormalForm(kind, -leading, -damping, expand(-rest))
     if growth.is_positive:
         return NormalForm(kind, leading, damping, rest)
     raise DerivationError(
-        f"the sign of the coefficient of the Laplacian over x is not known in {growth}: "
-        "declare its symbols positive"
+        f"the terms over x, {-rest} with s = -Laplacian, have no known common sign: "
+        "declare their symbols positive"
     )
 
 
@@ -169,7 +178,7 @@ def density_flow(operator: LinearOperator, form: NormalForm) -> Flow:
 def _flux_potential(symbol_of_flux: sp.Expr, phi: sp.Expr) -> sp.Expr:
     r"""g(-Delta) phi with g(s) = symbol/s, term by term: s^e becomes (-Delta)^(e-1)."""
     potential = sp.S.Zero
-    for term in sp.Add.make_args(sp.expand(symbol_of_flux)):
+    for term in sp.Add.make_args(expand(symbol_of_flux)):
         coefficient, power = term.as_independent(s, as_Add=False)
         base, exponent = power.as_base_exp()
         if base != s:

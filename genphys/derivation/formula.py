@@ -18,7 +18,6 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -73,10 +72,7 @@ def parse(text: str, domains: Mapping[str, str] | None = None) -> sp.Eq:
     phi = pde.field(pde.r if re.search(r"\b[rz]\b", text) else pde.t)
     reader = _Reader(text, phi, domains or {})
     left, right = (reader.read(side) for side in sides)
-    equation = sp.Eq(left, right, evaluate=False)
-    if equation.has(sp.zoo, sp.oo, sp.nan):
-        raise DerivationError("the formula holds a number that is not finite")
-    return equation
+    return sp.Eq(left, right, evaluate=False)
 
 
 class _Reader:
@@ -97,10 +93,19 @@ class _Reader:
         place = ast.unparse(node)[:40] if isinstance(node, ast.expr) else ""
         return DerivationError(f"{reason} in the formula, at {place!r}")
 
-    def node(self, node: ast.expr, depth: int) -> sp.Expr:
+    def count(self, depth: int) -> None:
         self.nodes += 1
         if self.nodes > _MAX_NODES or depth > _MAX_DEPTH:
             raise DerivationError(f"the formula has more than {_MAX_NODES} parts or is too deep")
+
+    def node(self, node: ast.expr, depth: int) -> sp.Expr:
+        self.count(depth)
+        value = self.value(node, depth)
+        if value.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
+            raise self.refuse(node, "a value that is not finite")
+        return value
+
+    def value(self, node: ast.expr, depth: int) -> sp.Expr:
         if isinstance(node, ast.Constant):
             return self.number(node)
         if isinstance(node, ast.Name):
@@ -120,7 +125,7 @@ class _Reader:
             raise self.refuse(node, "only numbers are allowed")
         if not abs(value) <= _MAX_NUMBER:
             raise self.refuse(node, f"a number above {_MAX_NUMBER:g} is not allowed")
-        return sp.Integer(value) if isinstance(value, int) else sp.Float(repr(value), 17)
+        return sp.Integer(value) if isinstance(value, int) else sp.Float(value)
 
     def name(self, node: ast.Name) -> sp.Expr:
         if node.id in self.names:
@@ -132,31 +137,48 @@ class _Reader:
         words = self.domains.get(node.id, "positive").split()
         if set(words) - set(_DOMAINS):
             raise DerivationError(f"parameter {node.id}: a domain is made of {', '.join(_DOMAINS)}")
-        self.names[node.id] = sp.Symbol(node.id, **dict.fromkeys(words, True))
+        try:
+            self.names[node.id] = sp.Symbol(node.id, **dict.fromkeys(words, True))
+        except ValueError:
+            raise DerivationError(f"parameter {node.id}: no number is {' '.join(words)}") from None
         return self.names[node.id]
 
+    def factors(self, node: ast.expr, depth: int) -> list[sp.Expr]:
+        """The factors of a product: multiplied one by one, SymPy would expand -2*(a + b)*c."""
+        self.count(depth)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return [sp.S.NegativeOne, *self.factors(node.operand, depth + 1)]
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult | ast.Div):
+            return [self.node(node, depth)]
+        left, right = self.factors(node.left, depth + 1), self.node(node.right, depth + 1)
+        if isinstance(node.op, ast.Div):
+            if right.is_zero:
+                raise self.refuse(node, "division by zero")
+            right = 1 / right
+        return [*left, right]
+
     def binary(self, node: ast.BinOp, depth: int) -> sp.Expr:
+        if isinstance(node.op, ast.Mult | ast.Div):
+            return sp.Mul(*self.factors(node, depth))
         left, right = self.node(node.left, depth + 1), self.node(node.right, depth + 1)
         match node.op:
             case ast.Add():
                 return left + right
             case ast.Sub():
                 return left - right
-            case ast.Mult():
-                return left * right
-            case ast.Div():
-                if right.is_zero:
-                    raise self.refuse(node, "division by zero")
-                return left / right
             case ast.Pow():
                 return self.power(node, left, right)
         raise self.refuse(node, f"{type(node.op).__name__} is not allowed")
 
     def power(self, node: ast.BinOp, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
         if exponent.is_number:
-            size = abs(float(exponent)) if exponent.is_real else math.inf
-            growth = size * abs(math.log(max(abs(complex(base)), 1e-9))) if base.is_number else 0.0
-            if size > _MAX_EXPONENT or growth > _MAX_EXPONENT or (base.is_zero and exponent < 0):
+            size = _size(exponent) if exponent.is_real else math.inf
+            growth = size * abs(math.log(max(_size(base), 1e-9))) if base.is_number else 0.0
+            if (
+                not size <= _MAX_EXPONENT
+                or not growth <= _MAX_EXPONENT
+                or (base.is_zero and exponent < 0)
+            ):
                 raise self.refuse(node, "a power out of bounds")
         elif base.is_number and base.has(sp.Pow):
             raise self.refuse(node, "a tower of powers")
@@ -175,7 +197,10 @@ class _Reader:
             close = difflib.get_close_matches(name, [*known, "diff"], 1)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise self.refuse(node, f"the function {name} is not allowed{hint}")
-        if name in _FUNCTIONS and any(a.is_number and abs(a) > _MAX_EXPONENT for a in arguments):
+        if name in _FUNCTIONS and len(arguments) != 1:
+            raise self.refuse(node, f"{name} takes one argument")
+        large = [a for a in arguments if a.is_number and _size(a) > _MAX_EXPONENT]
+        if name in ("exp", "gamma") and large:  # the others shrink what they are given
             raise self.refuse(node, f"an argument above {_MAX_EXPONENT:g}")
         try:
             return known[name](*arguments)
@@ -191,7 +216,15 @@ class _Reader:
         return sp.diff(arguments[0], arguments[1], int(count))
 
 
-class _Writer(StrPrinter):  # type: ignore[misc]  # SymPy ships no types
+def _size(number: sp.Expr) -> float:
+    """The absolute value of a number, inf where it is beyond floats."""
+    try:
+        return abs(complex(number))
+    except (TypeError, ValueError, OverflowError):
+        return math.inf
+
+
+class _Writer(StrPrinter):
     """Prints the field as ``phi`` and its derivatives as ``diff(phi, t)``."""
 
     def _print_Function(self, expression: sp.Expr) -> str:
@@ -209,17 +242,35 @@ class _Writer(StrPrinter):  # type: ignore[misc]  # SymPy ships no types
     def _print_Float(self, expression: sp.Float) -> str:
         return repr(float(expression))
 
+    def _print_Exp1(self, expression: sp.Expr) -> str:
+        return "exp(1)"
+
 
 def write(equation: sp.Eq) -> str:
-    """The text that :func:`parse` reads back as the same equation, the field called phi."""
-    find_field(equation)
+    """The text that :func:`parse` reads back as the same equation, the field called phi.
+
+    Raises:
+        DerivationError: When the language of formulas has no text for the equation.
+    """
+    name, text = find_field(equation).func, show(equation)
+    try:
+        back = parse(text, assumptions(equation))
+    except DerivationError as error:
+        raise DerivationError(f"the equation cannot be stored as a formula: {error}") from None
+    named = equation.replace(name, sp.Function("phi"))
+    if sp.expand((back.lhs - back.rhs) - (named.lhs - named.rhs)) != 0:
+        raise DerivationError(
+            f"the equation cannot be stored as a formula: it reads back as {back}"
+        )
+    return text
+
+
+def show(expression: sp.Basic) -> str:
+    """An expression or equation in the same short form, for pages."""
     printer = _Writer()
-    return f"{printer.doprint(equation.lhs)} = {printer.doprint(equation.rhs)}"
-
-
-def show(expression: Any) -> str:
-    """An expression in the same short form, for pages."""
-    return str(_Writer().doprint(expression))
+    if isinstance(expression, sp.Eq):
+        return f"{printer.doprint(expression.lhs)} = {printer.doprint(expression.rhs)}"
+    return str(printer.doprint(expression))
 
 
 def assumptions(equation: sp.Eq) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Matern(sp.Function):
         return True if self.args[0].is_positive and self.args[1].is_nonnegative else None
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        nu, z = (printer.doprint(argument) for argument in self.args)
+        nu, z = sp.latex(self.args[0], fold_short_frac=True), printer.doprint(self.args[1])
         power = "" if exp is None else rf"^{{{exp}}}"
         return rf"\mathrm{{Mat}}_{{{nu}}}{power}\left({z}\right)"
 
@@ -58,7 +58,7 @@ class Matern(sp.Function):
 class KRatio(sp.Function):
     r"""The ratio :math:`\rho_\nu(z) = K_\nu(z) / K_{\nu+1}(z)`, dimensionless.
 
-    It obeys the Riccati equation :math:`\rho' = \rho^2 + (2\nu+1)\rho/z - 1`. At order -1/2 it is 1.
+    It obeys the Riccati equation :math:`\rho' = \rho^2 + (2\nu+1)\rho/z - 1`; 1 at order -1/2.
     """
 
     nargs = 2
@@ -80,5 +80,5 @@ class KRatio(sp.Function):
         return self.rewrite(sp.besselk)._eval_evalf(prec)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        nu, z = (printer.doprint(argument) for argument in self.args)
+        nu, z = sp.latex(self.args[0], fold_short_frac=True), printer.doprint(self.args[1])
         return rf"\rho_{{{nu}}}\left({z}\right)" + ("" if exp is None else rf"^{{{exp}}}")

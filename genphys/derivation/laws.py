@@ -1,6 +1,6 @@
 r"""The laws of the clock: which random variance S a transfer function is made of.
 
-A kernel is a density in every dimension exactly if it is a Gaussian scale mixture (Schoenberg 1938),
+A kernel is a density in every dimension exactly if it mixes Gaussians of scale (Schoenberg 1938),
 
 .. math::
     x = y + \sqrt{S} z, \qquad \frac{h(k, r)}{h(0, r)} = E\left[e^{-k^2 S / 2}\right],
@@ -17,13 +17,14 @@ from typing import Any, ClassVar
 import sympy as sp
 
 from genphys.derivation.functions import KRatio, Matern
+from genphys.derivation.operator import expand
 from genphys.pde import k
 
 __all__ = ["GIG", "InverseGamma", "Law", "PointMass", "PositiveStable", "recognise"]
 
 
 class Law(sp.Basic):
-    """A law of S > 0: SymPy arguments, a Laplace transform, moments, and the domain of arguments."""
+    """A law of S > 0: SymPy arguments and their domain, a Laplace transform, moments."""
 
     title: ClassVar[str]
 
@@ -74,7 +75,7 @@ class PointMass(Law):
 
 
 class InverseGamma(Law):
-    r"""Density proportional to :math:`S^{-a-1} e^{-b/S}`; S = r²/chi²_D is InverseGamma(D/2, r²/2)."""
+    r"""Density proportional to :math:`S^{-a-1} e^{-b/S}`; r²/chi²_D is InverseGamma(D/2, r²/2)."""
 
     title = "S is a number over a chi-squared variable: the kernel is Student's t"
 
@@ -98,8 +99,9 @@ class InverseGamma(Law):
 
 
 class GIG(Law):
-    r"""Generalised inverse Gaussian: density proportional to :math:`S^{p-1} e^{-(a S + b/S)/2}`, p < 0.
+    r"""Generalised inverse Gaussian: density proportional to :math:`S^{p-1} e^{-(a S + b/S)/2}`.
 
+    Here p < 0, a >= 0 and b > 0.
     a = 0 is ``InverseGamma(-p, b/2)``; p = -1/2 is the inverse Gaussian law.
     """
 
@@ -128,9 +130,17 @@ class GIG(Law):
 
 
 class PositiveStable(Law):
-    r"""The law on S > 0 with :math:`E[e^{-\theta S}] = e^{-c \theta^\alpha}`, 0 < alpha < 1."""
+    r"""The law on S > 0 with :math:`E[e^{-\theta S}] = e^{-c \theta^\alpha}`, 0 < alpha < 1.
+
+    alpha = 1 is ``PointMass(c)``.
+    """
 
     title = "S is positive stable: the kernel is Levy stable"
+
+    def __new__(cls, alpha: sp.Expr, scale: sp.Expr) -> sp.Basic:
+        """Return the law; a point mass at its limit alpha = 1."""
+        alpha, scale = sp.sympify(alpha, strict=True), sp.sympify(scale, strict=True)
+        return PointMass(scale) if alpha == 1 else super().__new__(cls, alpha, scale)
 
     def laplace(self, theta: sp.Expr) -> sp.Expr:
         r""":math:`e^{-c\theta^\alpha}`."""
@@ -181,8 +191,9 @@ def _from_matern(nu: sp.Expr, argument: sp.Expr) -> Law | None:
 
 
 def _from_exponent(exponent: sp.Expr) -> Law | None:
-    """exp(-v k²/2), exp(-c k^(2 alpha)), or exp(-sqrt(b k² + a b)), each times what is free of k."""
-    exponent = sum((a for a in sp.Add.make_args(sp.expand(exponent)) if a.has(k)), sp.S.Zero)
+    """exp(-v k²/2), exp(-c k^(2 alpha)) or exp(-sqrt(b k² + a b)), times what is free of k."""
+    terms = sp.Add.make_args(expand(exponent))
+    exponent = sp.collect(sum((a for a in terms if a.has(k)), sp.S.Zero), k)
     coefficient, power = exponent.as_independent(k, as_Add=False)
     base, order = power.as_base_exp()
     if base == k and order == 2:

@@ -17,15 +17,39 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from genphys.pde import Divergence, FractionalLaplacian, Gradient, Laplacian, r, source, t, x, z
+from genphys.pde import (
+    D,
+    Divergence,
+    FractionalLaplacian,
+    Gradient,
+    Laplacian,
+    N,
+    k,
+    r,
+    source,
+    t,
+    x,
+    z,
+)
 
-__all__ = ["DerivationError", "LinearOperator", "NonlinearTerm", "Order", "find_field", "read", "s"]
+__all__ = [
+    "DerivationError",
+    "LinearOperator",
+    "NonlinearTerm",
+    "Order",
+    "expand",
+    "find_field",
+    "read",
+    "s",
+]
 
-s = sp.Symbol("s", positive=True)  # the square of the wave number
+s = sp.Dummy("s", positive=True)  # the square of the wave number; equal to no user's symbol
+_MOVING = {k, r, source, t, x, z}  # what no coefficient may depend on
+_RESERVED = {symbol.name: symbol for symbol in _MOVING | {D, N}}
 
 
 class DerivationError(ValueError):
-    """An equation that cannot be handled: one sentence that names the term and what is supported."""
+    """An equation that cannot be handled: one sentence names the term and what is supported."""
 
 
 class NonlinearTerm(Exception):
@@ -34,7 +58,7 @@ class NonlinearTerm(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """How often a term differentiates along the progress: ``time`` times by t, ``radial`` by Delta_z."""
+    """How often a term differentiates: ``time`` times by t, ``radial`` times by Delta_z."""
 
     time: int = 0
     radial: int = 0
@@ -65,11 +89,11 @@ class LinearOperator:
 
 def find_field(equation: sp.Eq) -> sp.Expr:
     """The one field phi(x, t) or phi(x, r) of an equation."""
-    if not isinstance(equation, sp.Eq):
+    if not isinstance(equation, sp.Eq) or equation.lhs.is_Matrix:
         raise DerivationError(
             f"{equation} is no equation: declare sympy.Eq(left, right) for a field of genphys.pde"
         )
-    fields = {f for f in equation.atoms(AppliedUndef) if f.args[0] == x and len(f.args) == 2}
+    fields = {f for f in equation.atoms(AppliedUndef) if len(f.args) == 2 and f.args[0] == x}
     unknown = equation.atoms(AppliedUndef) - fields
     if unknown:
         raise DerivationError(f"{min(unknown, key=str)} is no field: use field(t) or field(r)")
@@ -82,6 +106,28 @@ def find_field(equation: sp.Eq) -> sp.Expr:
     return phi
 
 
+def _check_symbols(equation: sp.Eq) -> None:
+    """One symbol per name, the language's names for its own symbols, finite numbers, orders > 0."""
+    if equation.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
+        raise DerivationError("the equation holds a number that is not finite")
+    names: dict[str, sp.Symbol] = {}
+    for symbol in sorted(equation.free_symbols, key=str):
+        if symbol != _RESERVED.get(symbol.name, symbol):
+            raise DerivationError(
+                f"the symbol {symbol} is not that of genphys.pde: import it or rename the parameter"
+            )
+        if symbol != names.setdefault(symbol.name, symbol):
+            raise DerivationError(f"two symbols are called {symbol}: declare it once")
+        if not symbol.is_commutative:
+            raise DerivationError(f"the symbol {symbol} does not commute: it must be a number")
+    for term in equation.atoms(FractionalLaplacian):
+        alpha = term.args[2]
+        if not alpha.is_positive or alpha.free_symbols & _MOVING:
+            raise DerivationError(
+                f"the order {alpha} of {term} must be a positive constant: declare it positive"
+            )
+
+
 def read(equation: sp.Eq) -> LinearOperator:
     """The operator of an equation.
 
@@ -90,6 +136,7 @@ def read(equation: sp.Eq) -> LinearOperator:
         NonlinearTerm: When a term is not linear in the field.
     """
     phi = find_field(equation)
+    _check_symbols(equation)
     terms = symbol(equation.lhs - equation.rhs, phi)
     terms = {order: value for order, value in terms.items() if value != 0}
     return LinearOperator(phi, terms)
@@ -119,9 +166,13 @@ def symbol(expression: sp.Expr, phi: sp.Expr) -> dict[Order, sp.Expr]:
 
 def _inhomogeneous(expression: sp.Expr) -> dict[Order, sp.Expr]:
     """What is free of the field: a multiple of the source, which vanishes away from the data."""
-    rest = sp.expand(expression).subs(source, 0)
-    if rest != 0:
-        raise DerivationError(f"the term {rest} holds neither the field nor the source: remove it")
+    for term in sp.Add.make_args(sp.expand(expression)):
+        if term != 0 and not term.has(source):
+            raise DerivationError(
+                f"the term {term} holds neither the field nor the source: remove it"
+            )
+        if (term / source).free_symbols & _MOVING:
+            raise DerivationError(f"the term {term} is no constant multiple of the source")
     return {}
 
 
@@ -133,11 +184,11 @@ def _product(expression: sp.Mul, phi: sp.Expr) -> dict[Order, sp.Expr]:
     if isinstance(factors[0], sp.Add):
         return symbol(sp.expand(expression), phi)
     inner = symbol(factors[0], phi)
-    moving = coefficient.free_symbols & {t, r, x, z, source}
+    moving = coefficient.free_symbols & _MOVING
     if moving:
         names = ", ".join(sorted(map(str, moving)))
         raise DerivationError(
-            f"the coefficient of {expression} depends on {names}: coefficients may hold parameters only"
+            f"the coefficient of {expression} depends on {names}: it may hold parameters only"
         )
     return _scale(inner, coefficient)
 
@@ -145,9 +196,9 @@ def _product(expression: sp.Mul, phi: sp.Expr) -> dict[Order, sp.Expr]:
 def _derivative(expression: sp.Derivative, phi: sp.Expr) -> dict[Order, sp.Expr]:
     inner = symbol(expression.expr, phi)
     for variable, count in expression.variable_count:
-        if variable != t or phi.args[1] != t:
-            hint = "over z write Laplacian(phi, z)" if phi.args[1] == r else "use Laplacian(phi, x)"
-            raise DerivationError(f"the term {expression} is outside the language: {hint}")
+        if variable != t or phi.args[1] != t or not count.is_Integer:
+            hint = "Laplacian(phi, z)" if phi.args[1] == r else "phi.diff(t) and Laplacian(phi, x)"
+            raise DerivationError(f"the term {expression} is outside the language: use {hint}")
         inner = _raise(inner, int(count), 0, expression)
     return inner
 
@@ -164,10 +215,15 @@ def _raise(
     return raised
 
 
+def expand(expression: sp.Expr) -> sp.Expr:
+    """Expand products but keep s^(a + b) one power, which SymPy would split."""
+    return sp.powsimp(sp.expand(expression, power_exp=False), combine="exp")
+
+
 def _scale(terms: dict[Order, sp.Expr], factor: sp.Expr) -> dict[Order, sp.Expr]:
-    return {order: sp.expand(factor * value) for order, value in terms.items()}
+    return {order: expand(factor * value) for order, value in terms.items()}
 
 
 def _add(*tables: dict[Order, sp.Expr]) -> dict[Order, sp.Expr]:
     orders = {order for table in tables for order in table}
-    return {o: sp.expand(sum(table.get(o, sp.S.Zero) for table in tables)) for o in orders}
+    return {o: expand(sum(table.get(o, sp.S.Zero) for table in tables)) for o in orders}

@@ -38,7 +38,10 @@ __all__ = ["Branch", "Transfer", "generic_numbers", "transfer_of"]
 
 @dataclass(frozen=True)
 class Branch:
-    """One branch w(k) of the dispersion relation, phi ~ exp(-i w t + i k x); ``kept`` by the boundary."""
+    """One branch w(k) of the dispersion relation, phi ~ exp(-i w t + i k x).
+
+    ``kept`` says whether the conditions at the data and far away excite it.
+    """
 
     omega: sp.Expr
     kept: bool
@@ -101,10 +104,16 @@ def _independent_of_k(expression: sp.Expr) -> sp.Expr | None:
     return None if simple.has(k) else simple
 
 
-def generic_numbers(symbols: Iterable[sp.Symbol]) -> dict[sp.Symbol, sp.Rational]:
-    """Unremarkable positive numbers for symbols: no two equal, none an integer or a half."""
-    ordered = sorted(symbols, key=str)
-    return {symbol: sp.Rational(7 + 3 * i, 10) for i, symbol in enumerate(ordered)}
+def generic_numbers(
+    symbols: Iterable[sp.Symbol], reverse: bool = False
+) -> dict[sp.Symbol, sp.Rational]:
+    """Unremarkable numbers in the symbols' domains: no two equal, none a half."""
+    ordered = sorted(symbols, key=str, reverse=reverse)
+    values = {
+        symbol: sp.Integer(i + 2) if symbol.is_integer else sp.Rational(7 + 3 * i, 10)
+        for i, symbol in enumerate(ordered)
+    }
+    return {symbol: -v if symbol.is_nonpositive else v for symbol, v in values.items()}
 
 
 def transfer_of(form: NormalForm) -> Transfer:
@@ -115,15 +124,28 @@ def transfer_of(form: NormalForm) -> Transfer:
         return Transfer(t, sp.exp(-t * rest), (branch,), -form.at_zero)
     if form.kind == "radial":
         return _over_z(form, rest)
-    return _elliptic(form, rest) if form.leading.is_positive else _hyperbolic(form, rest)
+    if form.leading.is_positive:
+        return _elliptic(form, rest)
+    if form.leading.is_negative:
+        return _hyperbolic(form, rest)
+    raise _unknown_sign("d²/dt²", form.leading)
+
+
+def _unknown_sign(name: str, coefficient: sp.Expr) -> DerivationError:
+    return DerivationError(
+        f"the sign of the coefficient of {name}, {coefficient}, is not known: "
+        "declare its symbols positive"
+    )
 
 
 def _over_z(form: NormalForm, rest: sp.Expr) -> Transfer:
-    square = sp.factor(rest / form.leading)
-    if form.leading.is_positive is not True:
+    if form.leading.is_negative:
         raise DerivationError(
-            "the Laplacians over x and z have opposite signs: that is a wave in z, which has no decaying solution"
+            "the Laplacians over x and z have opposite signs: a wave in z has no decaying solution"
         )
+    if not form.leading.is_positive:
+        raise _unknown_sign("the Laplacian over z", form.leading)
+    square = sp.factor(rest / form.leading)
     kappa = sp.sqrt(square)
     branches = (Branch(-sp.I * kappa, True), Branch(sp.I * kappa, False))
     reaction = -form.at_zero / form.leading * KRatio(D / 2 - 1, kappa * r) / kappa
@@ -141,11 +163,13 @@ def _elliptic(form: NormalForm, rest: sp.Expr) -> Transfer:
     decaying, growing = mean - half, mean + half
     branches = (Branch(sp.I * decaying, True), Branch(sp.I * growing, False))
     weight = sp.simplify(form.leading * decaying + form.damping)
-    if sp.simplify(weight.subs(k, 0)) == 0 and form.damping != 0:
+    if form.at_zero == 0 and form.damping.is_positive:
         raise DerivationError(
-            f"the density p = -({form.leading}*phi_t + {form.damping}*phi) of the decaying wave has "
-            "no mass at k = 0: the damping term has the wrong sign"
+            "the decaying wave has no mass at k = 0: the sign of the damping term, "
+            f"{form.damping}*d/dt, is wrong"
         )
+    if form.at_zero == 0 and not form.damping.is_nonpositive:
+        raise _unknown_sign("d/dt", form.damping)
     reaction = sp.S.Zero if form.at_zero == 0 else sp.simplify(form.at_zero / weight)
     return Transfer(t, sp.exp(sp.expand(decaying * t)), branches, reaction)
 

@@ -11,17 +11,16 @@ import difflib
 import inspect
 from collections.abc import Sequence
 
-from torch import nn
-
+from genphys.networks.embedding import Network
 from genphys.networks.mlp import MLP
 from genphys.networks.unet import UNet
 
-__all__ = ["MLP", "NETWORKS", "UNet", "build"]
+__all__ = ["MLP", "NETWORKS", "Network", "UNet", "build"]
 
-NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP, "unet": UNet}
+NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "unet": UNet}
 
 
-def build(name: str, shape: Sequence[int], heads: int = 1, **parameters: object) -> nn.Module:
+def build(name: str, shape: Sequence[int], heads: int = 1, **parameters: object) -> Network:
     r"""Build a network by name.
 
     Args:

@@ -1,4 +1,4 @@
-r"""What the networks share: the noise input, silent layers, and the checks of parameters.
+r"""What the networks share: their interface, the noise input, and the checks of parameters.
 
 A network is told the noise level as :math:`c_\mathrm{noise} = \frac14 \log \sigma` [1], one number
 per row. It enters as cosines and sines of angular frequencies :math:`\omega_j`, spaced
@@ -15,12 +15,12 @@ References:
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["NoiseEmbedding", "checked", "zeroed"]
+__all__ = ["Network", "NoiseEmbedding", "checked", "zeroed"]
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
@@ -30,6 +30,17 @@ LIMIT = 8.0  # |c_noise| at sigma = e^32; beyond it, also at infinity, the embed
 # resolved trained levels no better than 6 (eight Gaussians), and its error at a level that training
 # seldom visits (sigma = 80) was twice as large.
 SLOWEST, FASTEST = 0.25, 6.0
+
+
+class Network(nn.Module):
+    r"""A module ``(x, c_noise) -> like x``, or with two heads ``-> (like x, (B,))``.
+
+    Attributes:
+        config: Name and parameters as plain values: ``build(shape=shape, heads=heads, **config)``
+            is this network with new weights.
+    """
+
+    config: dict[str, Any]
 
 
 class NoiseEmbedding(nn.Module):

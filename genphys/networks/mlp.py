@@ -21,18 +21,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from genphys.networks.embedding import NoiseEmbedding, checked, zeroed
+from genphys.networks.embedding import Network, NoiseEmbedding, checked, zeroed
 
 __all__ = ["MLP"]
 
 
-class MLP(nn.Module):
+class MLP(Network):
     r"""Residual network :math:`F(x; c_\mathrm{noise})` for points and tables, one head or two.
 
     Args:
@@ -40,10 +39,6 @@ class MLP(nn.Module):
         width: Features per layer, at least 2. Dimensionless.
         depth: Number of residual layers.
         heads: 1, or 2 to return a scalar per row also.
-
-    Attributes:
-        config: Name, shape, heads and parameters as plain values: ``build(**config)`` is this
-            network with new weights.
 
     Raises:
         ValueError: When a parameter is out of its range.
@@ -58,19 +53,21 @@ class MLP(nn.Module):
         self, shape: int | Sequence[int], *, width: int = 128, depth: int = 3, heads: int = 1
     ) -> None:
         super().__init__()
-        shape = [checked("shape", n) for n in ([shape] if isinstance(shape, int) else shape)]
-        checked("width", width, least=2)
-        checked("depth", depth)
-        checked("heads", heads, most=2)
-        self.config: dict[str, Any] = {"name": "mlp", "shape": shape, "heads": heads}
-        self.config |= {"width": width, "depth": depth}
-        size, features = math.prod(shape), width // 2
+        self.config = {
+            "name": "mlp",
+            "width": checked("width", width, least=2),
+            "depth": checked("depth", depth),
+        }
+        sides = [shape] if isinstance(shape, int) else shape
+        size = math.prod(checked("shape", n) for n in sides)
+        features = width // 2
+        two = checked("heads", heads, most=2) == 2
         self.embed = NoiseEmbedding(features)
         self.input = nn.Linear(size, width)
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.modulations = nn.ModuleList(nn.Linear(features, 2 * width) for _ in range(depth))
         self.output = zeroed(nn.Linear(width, size))
-        self.scalar = zeroed(nn.Linear(width + features, 1)) if heads == 2 else None
+        self.scalar = zeroed(nn.Linear(width + features, 1)) if two else None
 
     def forward(self, x: Tensor, c_noise: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         r"""Apply the network.

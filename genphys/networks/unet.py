@@ -26,13 +26,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, pad, scaled_dot_product_attention, silu
 
-from genphys.networks.embedding import NoiseEmbedding, checked, zeroed
+from genphys.networks.embedding import Network, NoiseEmbedding, checked, zeroed
 
 __all__ = ["UNet"]
 
@@ -78,7 +77,7 @@ class _Attention(nn.Module):
         return x + h.transpose(1, 2).reshape(x.shape)
 
 
-class UNet(nn.Module):
+class UNet(Network):
     r"""U-Net :math:`F(x; c_\mathrm{noise})` for images, with one head or two.
 
     With ``mult=(1,)`` it is a residual network at full resolution. Its weights depend on the number
@@ -93,10 +92,6 @@ class UNet(nn.Module):
             costs a tenth of the time and gains nothing.
         heads: 1, or 2 to return a scalar per row also, from the mean of the last features.
         dropout: Probability in [0, 1) of dropping a feature inside a block, in training.
-
-    Attributes:
-        config: Name, shape, heads and parameters as plain values: ``build(**config)`` is this
-            network with new weights.
 
     Raises:
         ValueError: When a parameter is out of its range, or ``shape`` has not three entries.
@@ -119,16 +114,16 @@ class UNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {
+        self.config = {
             "name": "unet",
-            "shape": _image(shape),
-            "heads": checked("heads", heads, most=2),
             "width": checked("width", width, least=4, step=4),
             "mult": _multipliers(mult),
             "blocks": checked("blocks", blocks),
             "attention": bool(attention),
             "dropout": _probability(dropout),
         }
+        channels, _, _ = _image(shape)
+        two = checked("heads", heads, most=2) == 2
         features = 4 * width
 
         def level(inputs: int, outputs: int, skip: int = 0) -> list[_Block]:
@@ -140,13 +135,13 @@ class UNet(nn.Module):
         self.blocks = blocks
         self.factor = 2 ** (len(down) - 1)
         self.embed = NoiseEmbedding(features)
-        self.input = nn.Conv2d(shape[0], down[0], 3, padding=1)
+        self.input = nn.Conv2d(channels, down[0], 3, padding=1)
         self.encoder = nn.ModuleList(chain(*map(level, [down[0], *down], down)))
         self.bottom = _Attention(down[-1]) if attention else nn.Identity()
         self.decoder = nn.ModuleList(chain(*map(level, [up[0], *up], up, up)))
         self.norm = _norm(down[0])
-        self.output = zeroed(nn.Conv2d(down[0], shape[0], 3, padding=1))
-        self.scalar = zeroed(nn.Linear(down[0] + features, 1)) if heads == 2 else None
+        self.output = zeroed(nn.Conv2d(down[0], channels, 3, padding=1))
+        self.scalar = zeroed(nn.Linear(down[0] + features, 1)) if two else None
 
     def forward(self, x: Tensor, c_noise: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         r"""Apply the network.

@@ -23,7 +23,8 @@ def rho_grid(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -
         raise ValueError(f"steps={steps!r}: a sampler takes a whole number of steps, at least 1")
     if not 0 < sigma_min < sigma_max < math.inf:
         raise ValueError(
-            f"sigma_min={sigma_min}, sigma_max={sigma_max}: needed are 0 < sigma_min < sigma_max < inf"
+            f"sigma_min={sigma_min}, sigma_max={sigma_max}: "
+            "it must be 0 < sigma_min < sigma_max < inf"
         )
     if not 0 < rho < math.inf:
         raise ValueError(f"rho={rho}: it must be positive")

@@ -88,7 +88,9 @@ def sample(
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n={n!r}: the number of samples is a positive integer")
     if births != "none":
-        raise ValueError(f"births={births!r}: only 'none' is offered, with gauge='balanced' where R != 0")
+        raise ValueError(
+            f"births={births!r}: only 'none' is offered, with gauge='balanced' where R != 0"
+        )
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise ValueError(f"batch={batch!r}: it is a positive integer")
     solver, sigmas = _solver(sampler), rho_grid(steps, sigma_min, sigma_max, rho)

@@ -25,7 +25,9 @@ def block_generator(seed: int, block: int, step: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(mixed & 0x7FFF_FFFF_FFFF_FFFF)
 
 
-def draw(sampler: Callable[[int, torch.Generator], Tensor], seed: int, first: int, n: int) -> Tensor:
+def draw(
+    sampler: Callable[[int, torch.Generator], Tensor], seed: int, first: int, n: int
+) -> Tensor:
     """Rows ``first`` to ``first + n`` of an endless sequence drawn block by block."""
     blocks = range(first // BLOCK, (first + n - 1) // BLOCK + 1)
     rows = torch.cat([sampler(BLOCK, block_generator(seed, block)) for block in blocks])

@@ -70,7 +70,14 @@ def restore(trainer: Trainer, path: Path) -> None:
         state = torch.load(path, map_location=trainer.device, weights_only=True)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} does not exist: there is nothing to resume from") from None
-    except (pickle.UnpicklingError, RuntimeError, zipfile.BadZipFile, EOFError, ValueError, KeyError):
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        EOFError,
+        ValueError,
+        KeyError,
+    ):
         raise ValueError(f"{path} is damaged or no checkpoint: it cannot be resumed") from None
     if not isinstance(state, dict) or state.get("format") != _CHECKPOINT:
         raise ValueError(f"{path} is no checkpoint of this version of genphys")
@@ -105,7 +112,9 @@ def save_model(model: Model, network: dict[str, Any], path: Path, **extra: objec
         "network": network,
         "extra": extra,
     }
-    tensors = {name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()}
+    tensors = {
+        name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()
+    }
     tensors["data.mean"] = model.mean.detach().cpu().contiguous()
     metadata = {"format": _FORMAT, "about": json.dumps(about, sort_keys=True)}
     atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
@@ -139,13 +148,17 @@ def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
         )
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"{path} does not describe a model that can be rebuilt: {reason}") from None
+        raise ValueError(
+            f"{path} does not describe a model that can be rebuilt: {reason}"
+        ) from None
     return model.eval().requires_grad_(False), dict(about["extra"])
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: name the folder of a finished training run")
+        raise FileNotFoundError(
+            f"{path} does not exist: name the folder of a finished training run"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -24,7 +24,7 @@ class Ema:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
         self.decay = decay
-        self._averages = list(self.module.parameters())
+        self._averages: list[torch.Tensor] = list(self.module.parameters())
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:

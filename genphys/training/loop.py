@@ -142,7 +142,9 @@ def build_model(process: Process, data: Dataset, options: Options, network: nn.M
     if options.heads == 2:
         probe = torch.ones(1, dtype=torch.float64)
         if not bool(torch.isfinite(process.clock.posterior_mean(probe, probe)).all()):
-            raise ValueError("heads=2 learns E[S|x], which is infinite for this process: use heads=1")
+            raise ValueError(
+                "heads=2 learns E[S|x], which is infinite for this process: use heads=1"
+            )
     return Model(
         network, process, mean=data.mean, std=data.std, units=data.units, scale=options.scale
     )
@@ -219,7 +221,7 @@ class Trainer:
             self.model, y, sigma_mean=o.sigma_mean, sigma_std=o.sigma_std, generator=self._generator
         )
         self.optimiser.zero_grad(set_to_none=True)
-        found.total.mean().backward()
+        torch.autograd.backward(found.total.mean())
         nn.utils.clip_grad_norm_(self.model.network.parameters(), o.clip)
         self.optimiser.step()
         self.ema.update(self.model.network, self.step)
@@ -308,6 +310,5 @@ def _dataset(data: Tensor | np.ndarray) -> Dataset:
     if x.dim() not in (2, 4) or not bool(torch.isfinite(x).all()):
         raise ValueError("data must be finite images (n, C, H, W) or a table (n, d)")
     units = Units.fit(x, per_column=x.dim() == 2)
-    kind = "table" if x.dim() == 2 else "image"
     mapped = units.to_mapped(x)
-    return Dataset("array", kind, mapped, mapped[:0], units)
+    return Dataset("array", "table" if x.dim() == 2 else "image", mapped, mapped[:0], units)

@@ -26,14 +26,15 @@ def test_the_formula_of_the_module() -> None:
         e = silu(e @ w[f"embed.{name}.weight"].T + w[f"embed.{name}.bias"])
     h = x @ w["input.weight"].T + w["input.bias"]
     for i in range(2):
-        a, b = (e @ w[f"modulations.{i}.weight"].T + w[f"modulations.{i}.bias"]).split(6, dim=1)
+        a, b = (e @ w[f"modulations.{i}.weight"].T + w[f"modulations.{i}.bias"]).chunk(2, dim=1)
         h = h + silu((1 + a) * h + b) @ w[f"layers.{i}.weight"].T + w[f"layers.{i}.bias"]
     h = silu(h)
     y, scalar = network(x, c_noise)
-    tolerance = {"rtol": 1e-5, "atol": 1e-5}  # the frequencies are rounded to float32
-    torch.testing.assert_close(y, h @ w["output.weight"].T + w["output.bias"], **tolerance)
+    first = h @ w["output.weight"].T + w["output.bias"]
     second = torch.cat([h, e], dim=1) @ w["scalar.weight"].T + w["scalar.bias"]
-    torch.testing.assert_close(scalar, second[:, 0], **tolerance)
+    # The frequencies are rounded to float32.
+    torch.testing.assert_close(y, first, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(scalar, second[:, 0], rtol=1e-5, atol=1e-5)
 
 
 def test_an_integer_stands_for_that_many_coordinates() -> None:
@@ -53,18 +54,18 @@ def test_rows_of_any_shape_are_flattened_inside() -> None:
 def test_it_learns_the_denoiser_of_two_charges() -> None:
     """Closed form: at one noise level the denoiser of +-1 is tanh(x / sigma^2).
 
-    Seed 0; 300 steps of 128 leave a root mean square error near 0.02, an untrained network 0.9.
+    Seed 0; 200 steps of 64 leave a root mean square error of 0.03 to 0.07 (seeds 0 to 4) of 0.94.
     """
     torch.manual_seed(0)
     sigma, network = 0.5, MLP(1, width=32, depth=2)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
-    c_noise = torch.full((128,), math.log(sigma) / 4)
-    for _ in range(300):
-        y = torch.randint(2, (128, 1)) * 2.0 - 1
-        loss = (network(y + sigma * torch.randn(128, 1), c_noise) - y).square().mean()
+    c_noise = torch.full((64,), math.log(sigma) / 4)
+    for _ in range(200):
+        y = torch.randint(2, (64, 1)) * 2.0 - 1
+        loss = (network(y + sigma * torch.randn(64, 1), c_noise) - y).square().mean()
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
-    x = torch.linspace(-2, 2, 128)[:, None]
+    x = torch.linspace(-2, 2, 64)[:, None]
     error = (network(x, c_noise) - torch.tanh(x / sigma**2)).square().mean().sqrt()
     assert error < 0.15

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import pad, silu
 
 from genphys.networks import UNet
 
@@ -25,6 +25,7 @@ def noisy(*shape: int) -> tuple[Tensor, Tensor]:
     return x, torch.tensor([-1.0, 0.5], dtype=torch.float64)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     channels=st.integers(1, 4),
     height=st.integers(1, 19),
@@ -51,6 +52,62 @@ def test_padding_by_hand_gives_the_same_pixels(shape: tuple[int, int, int]) -> N
     whole = whole[..., : -(-height // 4) * 4, : -(-width // 4) * 4]
     expected = network(whole, c_noise)[..., :height, :width]
     torch.testing.assert_close(network(x, c_noise), expected, rtol=1e-12, atol=1e-12)
+
+
+def normalized(x: Tensor, groups: int) -> Tensor:
+    """Group normalisation with affine weights of one and zero, written out."""
+    parts = x.reshape(len(x), groups, -1)
+    spread = parts.var(dim=2, keepdim=True, correction=0)
+    return ((parts - parts.mean(dim=2, keepdim=True)) / (spread + 1e-5).sqrt()).reshape(x.shape)
+
+
+def convolved(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A 3 x 3 convolution as nine shifted products."""
+    height, width = x.shape[2:]
+    framed = pad(x, (1, 1, 1, 1))
+    shifts = [
+        torch.einsum(
+            "oc,bchw->bohw", weight[:, :, i, j], framed[:, :, i:, j:][..., :height, :width]
+        )
+        for i in range(3)
+        for j in range(3)
+    ]
+    return torch.stack(shifts).sum(0) + bias[:, None, None]
+
+
+def plain_norms(network: nn.Module) -> dict[str, Tensor]:
+    """The weights, after those of the normalisations are set to one and zero."""
+    for module in network.modules():
+        if isinstance(module, nn.GroupNorm):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+    return dict(network.named_parameters())
+
+
+def test_a_block_is_the_formula_of_the_module() -> None:
+    block = random_unet((1, 8, 8), mult=[2, 4]).encoder[1]  # 8 channels to 16
+    w, (x, _) = plain_norms(block), noisy(8, 5, 4)
+    e = torch.randn(2, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    h = convolved(silu(normalized(x, 2)), w["first.weight"], w["first.bias"])
+    a, b = (e @ w["modulation.weight"].T + w["modulation.bias"])[:, :, None, None].chunk(2, dim=1)
+    h = silu((1 + a) * normalized(h, 4) + b)
+    skip = torch.einsum("oc,bchw->bohw", w["skip.weight"][:, :, 0, 0], x)
+    expected = skip + w["skip.bias"][:, None, None]
+    expected = expected + convolved(h, w["second.weight"], w["second.bias"])
+    torch.testing.assert_close(block(x, e), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_attention_is_a_softmax_over_pixels() -> None:
+    attention = random_unet((1, 8, 8), mult=[2], attention=True).bottom
+    w, (x, _) = plain_norms(attention), noisy(8, 3, 4)
+    q, k, v = torch.einsum(
+        "soc,bchw->sbhwo", w["query_key_value.weight"].view(3, 8, 8), normalized(x, 2)
+    )
+    scores = torch.einsum("bhwc,bijc->bhwij", q, k) / 8**0.5
+    p = scores.flatten(3).softmax(dim=3).view_as(scores)
+    h = torch.einsum("bhwij,bijc,oc->bohw", p, v, w["output.weight"])
+    expected = x + h + w["output.bias"][:, None, None]
+    torch.testing.assert_close(attention(x), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_each_level_has_half_the_resolution() -> None:
@@ -99,6 +156,6 @@ def test_memory_format_changes_nothing() -> None:
     network = random_unet((3, 8, 6), attention=True)
     x, c_noise = noisy(3, 8, 6)
     expected = network(x, c_noise)
-    network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = network(x.to(memory_format=torch.channels_last), c_noise)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)

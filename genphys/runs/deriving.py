@@ -1,0 +1,70 @@
+"""``genphys derive``: an equation's page in the terminal, then as files with figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genphys import registry
+from genphys.derivation import Derivation
+from genphys.derivation import derive as derive_equation
+from genphys.derivation.formula import parse
+from genphys.derivation.page import markdown, rows, verdict_rows
+from genphys.potential import Potential
+from genphys.runs.folder import Config
+
+__all__ = ["derive", "potential_of"]
+
+
+def potential_of(config: Config) -> Potential:
+    """The potential that a configuration names, with its numbers."""
+    parameters = dict(config)
+    cls = registry.load(str(parameters.pop("name")))
+    return cls(**parameters)
+
+
+def derive(config: Config, folder: Path) -> None:
+    """Print the derivation, write derivation.md and .json, then the figures.
+
+    Raises:
+        DerivationError: When the equation cannot be handled.
+        ValueError: When a number lies outside its symbol's domain.
+    """
+    formula = config.get("equation")
+    derivation = derive_equation(
+        parse(str(formula)) if formula else potential_of(config["potential"])
+    )
+    numbers = dict(derivation.defaults) | dict(config.get("parameters") or {})
+    complete = {str(symbol) for symbol in derivation.parameters} <= numbers.keys()
+    if complete:
+        derivation.numbers(numbers)  # refuses a value out of its domain before anything is written
+    print(derivation, flush=True)
+    folder.mkdir(parents=True)
+    (folder / "derivation.md").write_text(markdown(derivation))
+    (folder / "derivation.json").write_text(json.dumps(_as_json(derivation), indent=1) + "\n")
+    drawn = "" if config.get("figures", True) else "; figures=false"
+    if not drawn:
+        drawn = _draw(derivation, numbers, int(config["dim"]), folder, complete)
+    print(f"\nwritten: {folder / 'derivation.md'}, derivation.json{drawn}")
+
+
+def _as_json(d: Derivation) -> dict[str, Any]:
+    return {
+        "rows": {row.label: row.text for row in rows(d)},
+        "verdict": {row.label: row.text for row in verdict_rows(d)},
+        "s_generative": d.verdict.s_generative,
+    }
+
+
+def _draw(d: Derivation, numbers: dict[str, float], dim: int, folder: Path, complete: bool) -> str:
+    """Draw what a bound process has; say what is left out and why."""
+    if not complete:
+        missing = sorted({str(s) for s in d.parameters} - numbers.keys())
+        return f"; figures need numbers: parameters.{missing[0]}=..."
+    if d.clock is None or d.verdict.objections(dim):
+        return "; no figures: the equation has no kernel to draw"
+    from genphys.runs.portraits import portraits  # torch and matplotlib: after the page
+
+    process = d.bind(dim=dim, **numbers)
+    return "".join(f", {name}" for name in portraits(process, folder))
