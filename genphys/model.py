@@ -76,9 +76,11 @@ class Model(nn.Module):
         centred = x - self.mean
         scale = local_scale(self.scale, self.process, centred, sigma, self.std)
         c = coefficients(scale, self.std)
-        out = self.network(over(c.into, x) * centred, c.noise)
+        seen = (over(c.into, x) * centred).to(self.mean.dtype)  # x may be wider than the weights
+        out = self.network(seen, c.noise)
         raw, clock = out if isinstance(out, tuple) else (out, None)
-        denoised = torch.addcmul(self.mean + over(c.skip, x) * centred, over(c.out, x), raw)
+        base = self.mean + over(c.skip, x) * centred
+        denoised = torch.addcmul(base, over(c.out, x), raw.to(x.dtype))
         ratio = None if clock is None else functional.softplus(clock + _UNIT_SOFTPLUS)
         return Prediction(denoised, ratio, c)
 
@@ -113,7 +115,7 @@ class Model(nn.Module):
         if not self.process.straight(gauge):
             raise ValueError(
                 f"a trained denoiser does not determine the {gauge} velocity of this process: "
-                "its rays are not straight. Use genphys.ExactField, or gauge='physical' without births"
+                "its rays are not straight, use genphys.ExactField or gauge='physical'"
             )
         ray = self.process.ray(sigma).to(x.dtype)
         return (x - self.denoise(x, sigma)) * over(ray, x)
@@ -149,5 +151,8 @@ class _ModelStart:
             spread = torch.logaddexp(u, torch.full_like(u, 2 * math.log(self.std)))
             return law.log_prob(u.exp()) + u + log_gaussian(spread, square, dim)
 
-        low, high = (edge.expand(square.shape) for edge in law.log_window())
-        return integrate(log_integrand, low, high)[0]
+        low, high = law.log_window()  # of the bulk: a point far out or near the mean tilts the law
+        far = (square / dim).clamp_min(1e-300).log() + 5
+        return integrate(log_integrand, (low - math.log1p(dim)).expand_as(far), high.maximum(far))[
+            0
+        ]

@@ -102,15 +102,16 @@ class Given:
     law: Tilted
     distance2: Tensor
     dim: int
+    has_mean: bool = True
 
     def log_evidence(self) -> Tensor:
         """The log kernel: the density of the distance, S integrated out."""
         return self._integrate()[0]
 
     def mean(self) -> Tensor:
-        """E[S | distance]."""
+        """E[S | distance]; inf where it does not exist."""
         _, u, weights = self._integrate()
-        return (weights * u.exp()).sum(0)
+        return (weights * u.exp()).sum(0) if self.has_mean else torch.full_like(u[0], math.inf)
 
     def inverse_mean(self) -> Tensor:
         """E[1/S | distance]."""

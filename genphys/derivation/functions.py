@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import ArgumentIndexError
 
 __all__ = ["KRatio", "Matern"]
 
@@ -36,7 +37,7 @@ class Matern(sp.Function):
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         if argindex != 2:
-            raise sp.ArgumentIndexError(self, argindex)
+            raise ArgumentIndexError(self, argindex)
         nu, z = self.args
         return -KRatio(nu - 1, z) * self
 
@@ -69,7 +70,7 @@ class KRatio(sp.Function):
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         if argindex != 2:
-            raise sp.ArgumentIndexError(self, argindex)
+            raise ArgumentIndexError(self, argindex)
         nu, z = self.args
         return self**2 + (2 * nu + 1) / z * self - 1
 

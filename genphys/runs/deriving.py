@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genphys import registry
-from genphys.derivation import Derivation
+from genphys.derivation import Derivation, DerivationError
 from genphys.derivation import derive as derive_equation
 from genphys.derivation.formula import parse
 from genphys.derivation.page import markdown, rows, verdict_rows
@@ -20,8 +20,9 @@ __all__ = ["derive", "potential_of"]
 def potential_of(config: Config) -> Potential:
     """The potential that a configuration names, with its numbers."""
     parameters = dict(config)
-    cls = registry.load(str(parameters.pop("name")))
-    return cls(**parameters)
+    name = str(parameters.pop("name"))
+    load = registry.load_file if ".py:" in name else registry.load
+    return load(name)(**parameters)
 
 
 def derive(config: Config, folder: Path) -> None:
@@ -36,6 +37,8 @@ def derive(config: Config, folder: Path) -> None:
         parse(str(formula)) if formula else potential_of(config["potential"])
     )
     numbers = dict(derivation.defaults) | dict(config.get("parameters") or {})
+    if config["dim"] < 1:
+        raise ValueError(f"dim={config['dim']}: it must be a positive integer, a datum's entries")
     complete = {str(symbol) for symbol in derivation.parameters} <= numbers.keys()
     if complete:
         derivation.numbers(numbers)  # refuses a value out of its domain before anything is written
@@ -62,9 +65,10 @@ def _draw(d: Derivation, numbers: dict[str, float], dim: int, folder: Path, comp
     if not complete:
         missing = sorted({str(s) for s in d.parameters} - numbers.keys())
         return f"; figures need numbers: parameters.{missing[0]}=..."
-    if d.clock is None or d.verdict.objections(dim):
-        return "; no figures: the equation has no kernel to draw"
+    try:
+        process = d.bind(dim=dim, **numbers)
+    except DerivationError as reason:
+        return f"; no figures: {reason}"
     from genphys.runs.portraits import portraits  # torch and matplotlib: after the page
 
-    process = d.bind(dim=dim, **numbers)
     return "".join(f", {name}" for name in portraits(process, folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,9 +12,12 @@ import torch
 
 from genphys.data import to_disk
 from genphys.model import Model
+from genphys.registry import unknown
 from genphys.report import save_grid
 from genphys.runs.folder import Config, RunFolder
 from genphys.sampling import sample as sample_field
+from genphys.sampling.grids import rho_grid
+from genphys.sampling.solvers import SAMPLERS
 from genphys.training.checkpoint import atomic, load_model
 from genphys.training.loop import pick_device
 
@@ -32,6 +36,19 @@ class Drawing:
     sigma_max: float = 80.0
     rho: float = 7.0
     batch: int = 256
+
+    def __post_init__(self) -> None:
+        """Refuses before hours of training what sampling would refuse after them."""
+        for option in fields(self):
+            value, kind = getattr(self, option.name), type(option.default)
+            fits = isinstance(value, (int, float) if kind is float else kind)
+            if not fits or isinstance(value, bool):
+                raise ValueError(f"{option.name}={value!r}: the type {kind.__name__} is wanted")
+        if self.sampler not in SAMPLERS:
+            raise ValueError(unknown("sampler", self.sampler, SAMPLERS))
+        if min(self.n, self.batch) < 1:
+            raise ValueError(f"n={self.n}, batch={self.batch}: both must be positive integers")
+        rho_grid(self.steps, self.sigma_min, self.sigma_max, self.rho)
 
     @classmethod
     def of(cls, config: Config, base: Drawing | None = None) -> Drawing:
@@ -63,7 +80,7 @@ def draw(model: Model, run: RunFolder, drawing: Drawing, device: str) -> Path:
     images = to_disk(x, model.units)
     folder = run.path / "samples" / drawing.name
     folder.mkdir(parents=True, exist_ok=True)
-    atomic(folder / "samples.npz", lambda path: _save(path, images))
+    atomic(folder / "samples.npz", _npz(images))
     save_grid(folder / "samples.png", images)
     shutil.copyfile(folder / "samples.png", run.path / "samples.png")
     return folder
@@ -80,6 +97,7 @@ def sample(config: Config, folder: Path) -> None:
     )
 
 
-def _save(path: Path, images: np.ndarray) -> None:
-    with path.open("wb") as handle:
-        np.savez_compressed(handle, x=images)
+def _npz(images: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, x=images)
+    return buffer.getvalue()

@@ -15,6 +15,7 @@ imported.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,15 @@ from genphys.training.checkpoint import atomic, load_model
 __all__ = ["RunFolder", "load"]
 
 Config = dict[str, Any]
+
+_PARTS: dict[str, set[str]] = {  # what stands in each config.yaml
+    "equation": {"formula", "domains", "parameters"},
+    "data": {"name"},
+    "network": {"name"},
+    "preconditioning": {"scale"},
+    "train": {"checkpoint_every"},
+    "sample": set(),
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class RunFolder:
         folder = cls(Path(path))
         if not folder.config_file.is_file():
             raise FileNotFoundError(
-                f"{path} is no run folder: name one that `genphys train` wrote, it has a config.yaml"
+                f"{path} is no run folder: name one that `genphys train` wrote, with a config.yaml"
             )
         return folder
 
@@ -89,7 +99,10 @@ class RunFolder:
             config = yaml.safe_load(self.config_file.read_text())
         except (yaml.YAMLError, UnicodeDecodeError):
             config = None
-        if not isinstance(config, dict) or not isinstance(config.get("equation"), dict):
+        if not isinstance(config, dict) or not all(
+            isinstance(config.get(part), dict) and names <= config[part].keys()
+            for part, names in _PARTS.items()
+        ):
             raise ValueError(f"{self.config_file} is damaged or not of a run of genphys")
         return config
 
@@ -102,11 +115,9 @@ class RunFolder:
         """The lines of metrics.jsonl; one that was cut short is left out."""
         states = []
         for line in self.metrics.read_text().splitlines() if self.metrics.exists() else []:
-            try:
+            with suppress(json.JSONDecodeError):
                 states.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return states
+        return [state for state in states if isinstance(state, dict)]
 
     def forget_after(self, step: int) -> None:
         """Drop logged states that a resumed run will log again."""
@@ -120,11 +131,7 @@ class RunFolder:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
-
-    def write_to(temporary: Path) -> None:
-        temporary.write_text(text)
-
-    atomic(path, write_to)
+    atomic(path, text.encode())
 
 
 def load(run: str | Path) -> Model:

@@ -41,9 +41,8 @@ def _kernel(process: Process) -> Figure:
         relative = torch.exp(
             value - law.log_kernel(torch.zeros(1, dtype=torch.float64), process.dim)
         )
-        curves.append(
-            (rf"$\sigma$ = {sigma:g}", distance.numpy(), torch.where(relative < 1e-12, 0.0, relative).numpy())
-        )
+        shown = torch.where(relative < 1e-12, 0.0, relative)
+        curves.append((rf"$\sigma$ = {sigma:g}", distance.numpy(), shown.numpy()))
     return line_figure(
         curves,
         xlabel=r"distance from the charge, $|x - y|/\sigma$ (dimensionless)",
@@ -55,14 +54,14 @@ def _kernel(process: Process) -> Figure:
 
 
 def _transfer(process: Process) -> Figure:
-    r"""h/h(0) = E exp(-k² S/2), by averaging over draws of the clock: what the kernel really does."""
+    """h/h(0) = E exp(-k² S/2), averaged over draws of the clock: what the kernel really does."""
     wave = torch.logspace(-2, 2.5, 200, dtype=torch.float64)
     curves = []
     generator = torch.Generator().manual_seed(0)
     for sigma in _SIGMAS:
         scale = torch.full((20_000,), sigma, dtype=torch.float64)
         clock = process.clock.sample(scale, generator)
-        value = torch.stack([torch.exp(-((k / sigma) ** 2) * clock / 2).mean() for k in wave])
+        value = torch.exp(-((wave[:, None] / sigma) ** 2) * clock / 2).mean(1)
         curves.append((rf"$\sigma$ = {sigma:g}", wave.numpy(), value.numpy()))
     return line_figure(
         curves,

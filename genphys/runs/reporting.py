@@ -78,7 +78,8 @@ def _numbers(
         found.append(("start", f"{extra['start_variation']:.3g}", note))
     e = run.read_evaluation()
     if e:
-        how = f"{e['samples']} samples, {e['directions']} directions, seed {e['seed']}, {e['sampler']}"
+        how = f"{e['samples']} samples, {e['directions']} directions, seed {e['seed']}, "
+        how += e["sampler"]
         found += [
             ("sliced W2", f"{e['sliced_w2']:.4f}", f"to {e['test']} test data; {how}"),
             ("floor", f"{e['sliced_w2_floor']:.4f}", f"the same for {e['train']} training data"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,8 @@ class _Job:
         self.config, self.process, self.dataset = config, process, dataset
         self.options = _options(config)
         self.drawing = Drawing.of(config["sample"])
+        if config["train"]["checkpoint_every"] < 1:
+            raise ValueError("train.checkpoint_every must be a positive integer")
         settings = {k: v for k, v in config["network"].items() if v is not None}
         name = settings.pop("name")
         torch.manual_seed(seed_for(self.options.seed, "weights"))
@@ -77,7 +82,7 @@ class _Job:
         parameters = dict(config["data"])
         dataset = load_dataset(parameters.pop("name"), **parameters)
         stored = config.get("equation")
-        if stored:
+        if stored is not None:  # of a run folder, whose potential may be a file: never imported
             derivation = derive(parse(stored["formula"], stored["domains"]))
             process = derivation.bind(dim=dataset.dim, **stored["parameters"])
         else:
@@ -123,7 +128,10 @@ def _train(job: _Job, run: RunFolder) -> None:
     trainer, every = job.trainer, int(job.config["train"]["checkpoint_every"])
     next_save = trainer.step + every
     try:
-        with tqdm(total=100, bar_format=_BAR, disable=None, desc="train") as bar:
+        with (
+            _stopping(trainer),
+            tqdm(total=100, bar_format=_BAR, disable=None, desc="train") as bar,
+        ):
             for state in trainer:
                 run.log({k: v for k, v in asdict(state).items() if v is not None})
                 bar.set_postfix_str(f"step {state.step} loss {state.loss:.4f}", refresh=False)
@@ -131,17 +139,32 @@ def _train(job: _Job, run: RunFolder) -> None:
                 if state.step >= next_save:
                     save_checkpoint(trainer, run.checkpoint)
                     next_save = state.step + every
-    except KeyboardInterrupt:
-        save_checkpoint(trainer, run.checkpoint)
-        _save(job, run, {})
-        _say(f"stopped at step {trainer.step}; go on with: genphys train resume={run.path}")
-        sys.exit(130)
     except NotFinite as fault:
         kept = (
             f"checkpoint kept: {run.checkpoint}" if run.checkpoint.exists() else "no checkpoint yet"
         )
         raise NotFinite(f"{fault}; {kept}; try a smaller train.lr") from None
     save_checkpoint(trainer, run.checkpoint)
+    if trainer.stop:
+        _save(job, run, {})
+        _say(f"stopped at step {trainer.step}; go on with: genphys train resume={run.path}")
+        sys.exit(130)
+
+
+@contextmanager
+def _stopping(trainer: Trainer) -> Iterator[None]:
+    """Let Ctrl-C wait for the end of a step: within one, weights, average and count disagree."""
+
+    def stop(*_: object) -> None:
+        trainer.stop = True
+        signal.signal(signal.SIGINT, before)  # a second Ctrl-C does not wait
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _finish(job: _Job, run: RunFolder) -> None:
@@ -164,17 +187,16 @@ def _save(job: _Job, run: RunFolder, extra: dict[str, Any]) -> Model:
 
 
 def _variation_left(job: _Job, n: int = 1000, references: int = 5000) -> float:
-    """Total variation between the data's own law at sigma_max and the law sampling starts from.
+    r"""Total variation between the data's own law at sigma_max and the law sampling starts from.
 
-    :math:`TV = E_p[\\max(0, 1 - q/p)]`, p that of ``references`` training data, by n draws of p.
+    :math:`TV = E_p[\max(0, 1 - q/p)]`, p that of ``references`` training data, by n draws of p.
     """
     sigma = torch.tensor(job.drawing.sigma_max, dtype=torch.float64)
     exact = ExactField(job.process, job.dataset.train[:references])
     generator = torch.Generator().manual_seed(seed_for(job.options.seed, "variation"))
     x = exact.start(sigma).sample(n, generator)
-    model = job.trainer.averaged().to("cpu")
+    model = job.trainer.averaged().cpu()
     ratio = torch.exp(model.start(sigma).log_density(x) - exact.log_density(x, sigma.reshape(1)))
-    model.to(job.trainer.device)
     return float((1 - ratio).clamp_min(0).mean())
 
 

@@ -2,44 +2,51 @@ r"""Files of a run: the checkpoint to go on from, and the model to sample from.
 
 Both are written to a temporary name, synced and renamed, so that a crash leaves the old file. Both
 hold tensors, numbers and text only: the checkpoint is read with ``weights_only``, the model is a
-safetensors file whose metadata are JSON. Neither can carry code, and a file that is damaged or of
-another kind is refused in one line.
+safetensors file whose metadata are JSON. Neither can carry code. Both carry checksums, so that a
+file with a flipped bit is refused as one that is cut short or of another kind is: in one line.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import math
 import os
 import pickle
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.torch import save
+from torch import Tensor, nn
 
 from genphys import networks
 from genphys.data import Units
 from genphys.derivation import derive
 from genphys.derivation.formula import assumptions, parse, write
 from genphys.model import Model
+from genphys.preconditioning import SCALES
 from genphys.training.loop import Trainer
 
 __all__ = ["load_model", "restore", "save_checkpoint", "save_model"]
 
 _FORMAT = "genphys model 1"
 _CHECKPOINT = "genphys checkpoint 1"
+_UNREADABLE = (RuntimeError, ValueError, OSError, zipfile.BadZipFile, zlib.error)
 
 
-def atomic(path: Path, write_to: Callable[[Path], None]) -> None:
+def atomic(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, sync it, and rename it into place."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        write_to(temporary)
-        with temporary.open("rb") as handle:
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, path)
     finally:
@@ -56,7 +63,9 @@ def save_checkpoint(trainer: Trainer, path: Path) -> None:
         "ema": trainer.ema.module.state_dict(),
         "optimiser": trainer.optimiser.state_dict(),
     }
-    atomic(path, lambda temporary: torch.save(state, temporary))
+    buffer = io.BytesIO()  # torch makes a RuntimeError of a full disk
+    torch.save(state, buffer)
+    atomic(path, buffer.getvalue())
 
 
 def restore(trainer: Trainer, path: Path) -> None:
@@ -66,19 +75,16 @@ def restore(trainer: Trainer, path: Path) -> None:
         FileNotFoundError: When there is none.
         ValueError: When it is damaged, of another model, or no checkpoint.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: there is nothing to resume from")
     try:
-        state = torch.load(path, map_location=trainer.device, weights_only=True)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist: there is nothing to resume from") from None
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        EOFError,
-        ValueError,
-        KeyError,
-    ):
-        raise ValueError(f"{path} is damaged or no checkpoint: it cannot be resumed") from None
+        with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+            damaged = archive.testzip()
+        state = None if damaged else torch.load(path, trainer.device, weights_only=True)
+    except (*_UNREADABLE, pickle.UnpicklingError, NotImplementedError, EOFError, KeyError):
+        damaged = "all of it"
+    if damaged:
+        raise ValueError(f"{path} is damaged or no checkpoint: it cannot be resumed")
     if not isinstance(state, dict) or state.get("format") != _CHECKPOINT:
         raise ValueError(f"{path} is no checkpoint of this version of genphys")
     try:
@@ -87,8 +93,7 @@ def restore(trainer: Trainer, path: Path) -> None:
         trainer.optimiser.load_state_dict(state["optimiser"])
         trainer.step, trainer.seconds = int(state["step"]), float(state["seconds"])
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{path} belongs to another model: {reason}") from None
+        raise ValueError(f"{path} belongs to another model: {_reason(error)}") from None
 
 
 def save_model(model: Model, network: dict[str, Any], path: Path, **extra: object) -> None:
@@ -116,8 +121,9 @@ def save_model(model: Model, network: dict[str, Any], path: Path, **extra: objec
         name: t.detach().cpu().contiguous() for name, t in model.network.state_dict().items()
     }
     tensors["data.mean"] = model.mean.detach().cpu().contiguous()
-    metadata = {"format": _FORMAT, "about": json.dumps(about, sort_keys=True)}
-    atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+    text = json.dumps(about, sort_keys=True)
+    metadata = {"format": _FORMAT, "about": text, "digest": _digest(text, tensors)}
+    atomic(path, save(tensors, metadata))
 
 
 def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
@@ -133,25 +139,47 @@ def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
     try:
         equation = parse(about["equation"], about["domains"])
         shape = tuple(int(entry) for entry in about["shape"])
-        mean = tensors.pop("data.mean")
+        mean = tensors.pop("data.mean").reshape(shape)
+        std, scale, units = float(about["std"]), about["scale"], Units.from_dict(about["units"])
+        if not 0 < std < math.inf or scale not in SCALES or units.to_data(mean).shape != shape:
+            raise ValueError("std, scale or units are none that a model has")
         process = derive(equation).bind(dim=mean.numel(), **about["parameters"])
-        net = networks.build(shape=shape, **about["network"])
-        net.load_state_dict(tensors)
-        units = Units.from_dict(about["units"])
-        model = Model(
-            net,
-            process,
-            mean=mean.reshape(shape),
-            std=float(about["std"]),
-            units=units,
-            scale=str(about["scale"]),
-        )
-    except (KeyError, RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
+        net = _network(shape, about["network"], tensors)
+        model = Model(net, process, mean=mean, std=std, units=units, scale=scale)
+        extra = dict(about["extra"])
+    except (LookupError, RuntimeError, TypeError, AttributeError, ValueError, OverflowError) as e:
         raise ValueError(
-            f"{path} does not describe a model that can be rebuilt: {reason}"
+            f"{path} does not describe a model that can be rebuilt: {_reason(e)}"
         ) from None
-    return model.eval().requires_grad_(False), dict(about["extra"])
+    return model.eval().requires_grad_(False), extra
+
+
+def _network(shape: Sequence[int], config: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
+    """The network of a file, whose sizes are compared before any memory is taken for it."""
+    weights = sum(t.numel() for t in tensors.values())
+    if any(isinstance(value, int) and value > weights for value in config.values()):
+        raise ValueError(f"a network of {weights} weights has no parameter above {weights}")
+    with torch.device("meta"):
+        planned = networks.build(shape=shape, **config).state_dict()
+    if {n: t.shape for n, t in planned.items()} != {n: t.shape for n, t in tensors.items()}:
+        raise ValueError("the weights are not those of the network")
+    network = networks.build(shape=shape, **config)
+    network.load_state_dict(tensors)
+    return network
+
+
+def _digest(text: str, tensors: dict[str, Tensor]) -> str:
+    """A checksum of a model's description and weights."""
+    found = hashlib.blake2b(text.encode(), digest_size=16)
+    for name in sorted(tensors):
+        found.update(name.encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    """The last line of a message: torch begins with a headline."""
+    return (str(error).splitlines() or [type(error).__name__])[-1].strip()
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -163,9 +191,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about = json.loads(metadata.get("about", "null"))
-    except (SafetensorError, json.JSONDecodeError, RecursionError):
-        raise ValueError(f"{path} is damaged: it is no safetensors file") from None
+        text = metadata.get("about", "null")
+        about = json.loads(text)
+    except (*_UNREADABLE, SafetensorError, RecursionError):
+        raise ValueError(f"{path} is damaged or no safetensors file") from None
     if metadata.get("format") != _FORMAT or not isinstance(about, dict):
         raise ValueError(f"{path} was not written by this version of genphys ({_FORMAT})")
+    if metadata.get("digest") != _digest(text, tensors):
+        raise ValueError(f"{path} is damaged: its checksum does not fit its content")
     return tensors, about

@@ -11,7 +11,7 @@ __all__ = ["Ema"]
 
 
 class Ema:
-    r"""Weights :math:`\bar w \leftarrow \beta_k \bar w + (1 - \beta_k) w`, with a warm-up of the rate.
+    r"""Weights :math:`\bar w \leftarrow \beta_k \bar w + (1 - \beta_k) w`, its rate warmed up.
 
     :math:`\beta_k = \min(\beta, (1 + k)/(10 + k))` forgets the initial weights early on. One fused
     update for all weights: a loop over tensors costs several per cent of a small network's step.

@@ -1,11 +1,12 @@
 r"""The trainer: one loop for every process, network and data set.
 
-The trainer is an iterator. Each item is the state after some steps; bars, files and early stops live
-with the caller. :func:`train` is the caller for use from Python.
+The trainer is an iterator. Each item is the state after some steps; bars, files and early stops
+live with the caller. :func:`train` is the caller for use from Python.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tqdm import tqdm
 
 from genphys import networks
 from genphys.data import Dataset, Units
+from genphys.data.dataset import Kind
 from genphys.model import Model
 from genphys.preconditioning import SCALES
 from genphys.process import Process
@@ -52,9 +54,9 @@ class Options:
         log_every: Steps between states handed out.
     """
 
-    steps: int = 4000
+    steps: int = 3000
     minutes: float | None = None
-    batch: int = 256
+    batch: int = 128
     lr: float = 1e-3
     warmup: int = 200
     ema: float = 0.999
@@ -71,7 +73,8 @@ class Options:
             _require(name, getattr(self, name), "a positive integer", _is_count)
         for name in ("lr", "clip", "sigma_std"):
             _require(name, getattr(self, name), "a positive number", lambda v: 0 < v < math.inf)
-        _require("minutes", self.minutes or 1.0, "a positive number", lambda v: 0 < v < math.inf)
+        if self.minutes is not None:
+            _require("minutes", self.minutes, "a positive number", lambda v: 0 < v < math.inf)
         _require("warmup", self.warmup, "0 or a positive integer", lambda v: v == 0 or _is_count(v))
         _require("ema", self.ema, "in [0, 1)", lambda v: 0 <= v < 1)
         _require("heads", self.heads, "1 or 2", lambda v: v in (1, 2))
@@ -156,6 +159,7 @@ class Trainer:
 
     Iterating does ``log_every`` steps an item and yields :class:`Progress`. What changes is in
     ``model``, ``ema``, ``optimiser``, ``step`` and ``seconds``; all else follows from the options.
+    Setting ``stop`` ends the iteration after the step that is being done.
     """
 
     model: Model
@@ -164,6 +168,7 @@ class Trainer:
     device: torch.device
     step: int = 0
     seconds: float = 0.0
+    stop: bool = False
     ema: Ema = field(init=False)
     optimiser: torch.optim.Optimizer = field(init=False)
 
@@ -186,13 +191,13 @@ class Trainer:
 
     def averaged(self) -> Model:
         """The model with the averaged weights, sharing nothing that training changes later."""
-        m = self.model
+        m, weights = self.model, copy.deepcopy(self.ema.module)
         return Model(
-            self.ema.module, m.process, mean=m.mean, std=m.std, units=m.units, scale=m.scale
+            weights, m.process, mean=m.mean, std=m.std, units=m.units, scale=m.scale
         ).eval()
 
     def __iter__(self) -> Iterator[Progress]:
-        while self.done < 1:
+        while self.done < 1 and not self.stop:
             yield self._advance(min(self.options.log_every, self.options.steps - self.step))
 
     def _advance(self, steps: int) -> Progress:
@@ -204,8 +209,8 @@ class Trainer:
             if self.options.minutes is not None:
                 now = time.perf_counter()
                 self.seconds, began = self.seconds + now - began, now
-                if self.done >= 1:
-                    break
+            if self.stop or self.done >= 1:
+                break
         loss, clock_loss = watch.means()
         self.seconds += time.perf_counter() - began
         return Progress(self.step, loss, clock_loss, rate, self.seconds, self.done)
@@ -216,6 +221,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self._generator.manual_seed(seed_for(o.seed, "noise", self.step))
+        torch.manual_seed(seed_for(o.seed, "dropout", self.step))  # which has no other generator
         y = self.data[self._batches.indices(self.step).to(self.device)]
         found = losses(
             self.model, y, sigma_mean=o.sigma_mean, sigma_std=o.sigma_std, generator=self._generator
@@ -231,7 +237,7 @@ class Trainer:
 
 
 class _Watch:
-    """Sums losses on the device and remembers the first that is not finite; looks once, at the end."""
+    """Sums losses on the device, remembers the first not finite, and looks once, at the end."""
 
     def __init__(self, device: torch.device) -> None:
         self.total = torch.zeros(2, device=device)
@@ -306,9 +312,13 @@ def train(
 
 
 def _dataset(data: Tensor | np.ndarray) -> Dataset:
-    x = torch.as_tensor(data).float()
-    if x.dim() not in (2, 4) or not bool(torch.isfinite(x).all()):
+    kind: Kind = "table" if data.ndim == 2 else "image"
+    try:  # a table's columns may have offsets that float32 does not resolve
+        x = torch.as_tensor(data, dtype=torch.float64 if kind == "table" else torch.float32)
+    except TypeError:
+        raise ValueError(f"data of type {data.dtype}: numbers are wanted") from None
+    if x.dim() not in (2, 4) or not x.numel() or not bool(torch.isfinite(x).all()):
         raise ValueError("data must be finite images (n, C, H, W) or a table (n, d)")
-    units = Units.fit(x, per_column=x.dim() == 2)
-    mapped = units.to_mapped(x)
-    return Dataset("array", "table" if x.dim() == 2 else "image", mapped, mapped[:0], units)
+    units = Units.fit(x, per_column=kind == "table")
+    mapped = units.to_mapped(x).float()
+    return Dataset("array", kind, mapped, mapped[:0], units)
