@@ -206,7 +206,7 @@ def _help() -> None:
     print("usage: genphys COMMAND [key=value ...]\n\ncommands:")
     commands = [(name, registry.first_comment(_primary(name))) for name in _COMMANDS]
     _table([*commands, ("list", f"List {', '.join(_LISTS)}.")])
-    print("\npotentials and their parameters, as in potential=yukawa potential.mass=0.5:")
+    print("\npotentials and their parameters, as in potential=NAME potential.PARAMETER=0.5:")
     _table([(e.name, e.text, _fields(e)) for e in registry.potentials().values()])
     print("\ngenphys COMMAND --help: its keys. genphys --version: the version.")
     print('Tab completion in bash: eval "$(genphys -sc install=bash)"')

@@ -107,10 +107,16 @@ class ExactField:
         if not bool(torch.isfinite(flat).all()):
             raise ValueError("data hold values that are not finite")
         weights = torch.ones(len(data)) if weights is None else weights
-        if weights.shape != data.shape[:1] or not bool((weights >= 0).all() & (weights.sum() > 0)):
-            raise ValueError("weights must be one non-negative number per datum, not all 0")
-        self.process, self.data, self._flat = process, data, flat
-        self._log_weights = (weights.double() / weights.sum()).log().to(data.device)
+        if weights.shape != data.shape[:1] or not bool(
+            (weights >= 0).all() & weights.isfinite().all()
+        ):
+            raise ValueError("weights must be one non-negative, finite number per datum")
+        kept = weights > 0  # a chunk of data without weight would have no peak
+        if not bool(kept.any()):
+            raise ValueError("at least one datum of positive weight is needed")
+        weights, kept = weights[kept].double(), kept.to(data.device)
+        self.process, self.data, self._flat = process, data[kept], flat[kept]
+        self._log_weights = (weights / weights.sum()).log().to(data.device)
 
     @property
     def shape(self) -> tuple[int, ...]:

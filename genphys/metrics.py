@@ -74,7 +74,7 @@ def energy_distance(a: Tensor, b: Tensor) -> float:
     r"""Energy distance :math:`\mathcal{E}`, over all pairs of points.
 
     0 where a and b hold the same points in any order, and only there. In one dimension its square
-    is :math:`2 \int (F_a - F_b)^2`. For b = a + v with |v| far above the spread it tends to
+    is :math:`2 \int (F_a - F_b)^2`. For b = a + v with :math:`|v|` far above the spread it tends to
     :math:`\sqrt{2 |v|}`.
 
     Args:
@@ -95,7 +95,7 @@ def energy_distance(a: Tensor, b: Tensor) -> float:
 def nearest_distance(a: Tensor, b: Tensor) -> Tensor:
     r"""Distance of each point of ``a`` to its nearest point of ``b``.
 
-    0 where a point of a is in b; for b = a + v it is at most |v|.
+    0 where a point of a is in b; for b = a + v it is at most :math:`|v|`.
 
     The nearest point is found by matrix products, and its distance then taken from the difference:
     a copy is at exactly 0, not at the rounding of :math:`|a|^2 - 2 a \cdot b + |b|^2`.

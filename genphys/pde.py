@@ -74,16 +74,19 @@ class _Operator(sp.Expr):
     """A linear operator applied to a field: kept as it is written, differentiated inside."""
 
     _symbol: str
+    _orders = 0  # arguments after the coordinates
     is_commutative = True  # with coefficients; SymPy would keep it apart from them otherwise
 
-    def __new__(cls, operand: sp.Expr, coordinates: sp.Symbol, *rest: sp.Expr) -> sp.Expr:
+    def __new__(cls, operand: sp.Expr, coordinates: sp.Symbol, *order: sp.Expr) -> sp.Expr:
         operand = sp.sympify(operand, strict=True)
+        if len(order) != cls._orders:
+            raise ValueError(f"{cls.__name__} takes {2 + cls._orders} arguments")
         if coordinates not in (x, z):
             name = cls.__name__
             raise ValueError(f"{name}(phi, {coordinates}): coordinates are x or z of genphys.pde")
         if operand.is_zero:
             return sp.S.Zero
-        strict = (sp.sympify(argument, strict=True) for argument in rest)
+        strict = (sp.sympify(argument, strict=True) for argument in order)
         return super().__new__(cls, operand, coordinates, *strict)
 
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
@@ -115,6 +118,8 @@ class FractionalLaplacian(_Operator):
 
     ``alpha`` = 2 is ``-Laplacian``; ``alpha`` = 0 is the identity.
     """
+
+    _orders = 1
 
     def __new__(cls, operand: sp.Expr, coordinates: sp.Symbol, alpha: sp.Expr) -> sp.Expr:
         """Apply the operator of order ``alpha`` to ``operand``."""

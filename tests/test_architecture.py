@@ -227,7 +227,7 @@ def _strings(tree: ast.Module) -> Iterator[str]:
 
 def test_no_potential_is_known_by_name() -> None:
     names = {_name(file).rpartition(".")[2] for file in (ROOT / "potentials").glob("[!_]*.py")}
-    assert names >= {"heat", "pfgm", "pfgmpp", "yukawa"}
+    assert names
     for module in MODULES:
         if _room(module) != "potentials":
             for text in _strings(ast.parse(FILES[module].read_text(encoding="utf-8"))):

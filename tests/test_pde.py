@@ -61,6 +61,7 @@ def test_operators_commute_with_coefficients_and_progress() -> None:
     phi, c = field(t), sp.Symbol("c", positive=True)
     assert Laplacian(phi, x) * c == c * Laplacian(phi, x)
     assert c * Laplacian(phi, x) / Laplacian(phi, x) == c
+    assert Laplacian(phi, x) * Gradient(phi, x) == Gradient(phi, x) * Laplacian(phi, x)
     assert sp.diff(Laplacian(phi, x), t) == Laplacian(phi.diff(t), x)
     fractional = FractionalLaplacian(phi, x, c)
     assert sp.diff(fractional, t) == FractionalLaplacian(phi.diff(t), x, c)
@@ -111,3 +112,10 @@ def test_the_language_and_the_derivation_load_no_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert printed.strip() == "False"
+
+
+def test_operators_take_their_arguments_and_no_more() -> None:
+    phi = field(t)
+    with pytest.raises(ValueError, match="Laplacian takes 2 arguments"):
+        Laplacian(phi, x, x)
+    assert FractionalLaplacian(phi, x, 1).func(phi, x, 2) == FractionalLaplacian(phi, x, 2)

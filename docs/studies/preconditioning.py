@@ -1,4 +1,4 @@
-"""Mean square of the network's target for each local scale: docs/PRECONDITIONING.md shows the figure.
+"""Mean square of the network's target for each local scale: the figure in PRECONDITIONING.md.
 
 Run with ``python docs/studies/preconditioning.py``; writes docs/images/preconditioning.svg and
 prints the table. Data are Gaussian with standard deviation 0.5; 200,000 draws a cell, seed 0.
@@ -51,7 +51,8 @@ def main() -> None:
                 values = [mean_square(bind(D, dim), sigma, kind) for sigma in SIGMAS]
                 label = "heat" if math.isinf(D) else f"D = {D:g}"
                 ax.loglog(SIGMAS, values, marker="o", markersize=3, label=label)
-                print(f"| {dim} | {kind} | {label} | " + " | ".join(f"{v:.3g}" for v in values) + " |")
+                cells = " | ".join(f"{value:.3g}" for value in values)
+                print(f"| {dim} | {kind} | {label} | {cells} |")
             ax.set_title(f"N = {dim}, scale = {kind}", fontsize=9)
             ax.axhline(1, color="grey", linewidth=0.6)
     axes[0, 0].legend(fontsize=7)

@@ -91,5 +91,5 @@ class Clock:
         return self.law(sigma).log_prob(value.double())
 
     def posterior_mean(self, distance2: Tensor, sigma: Tensor) -> Tensor:
-        """E[S | |x - y|²], shapes broadcast; inf where it does not exist."""
+        r""":math:`E[S \mid |x - y|^2]`, shapes broadcast; inf where it does not exist."""
         return self.law(sigma).given(distance2.double(), self.dim).mean()

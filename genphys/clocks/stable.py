@@ -31,6 +31,7 @@ __all__ = ["PositiveStable"]
 _ANGLES = 128
 _FAR = 1.3  # up to here the integral errs by 1e-9 at alpha = 0.9 (3e-6 at 0.95), beyond the series
 _TERMS = 150
+_PAIRS = 512  # distances at once: a table of 128 angles and 400 nodes each, 200 MB
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,16 @@ class PositiveStable:
 
     def log_kernel(self, distance2: Tensor, dim: int) -> Tensor:
         """The symmetric stable density in ``dim`` dimensions, by quadrature over log S."""
-        return self.given(distance2, dim).log_evidence()
+        if distance2.numel() <= _PAIRS:
+            return self.given(distance2, dim).log_evidence()
+        scale, square = torch.broadcast_tensors(self.scale, distance2)
+        parts = zip(
+            torch.split(scale.reshape(-1), _PAIRS),
+            torch.split(square.reshape(-1), _PAIRS),
+            strict=True,
+        )
+        pieces = [PositiveStable(self.index, c).log_kernel(d, dim) for c, d in parts]
+        return torch.cat(pieces).reshape(square.shape)
 
     def given(self, distance2: Tensor, dim: int) -> Given:
         """The law of S given a squared distance, by quadrature."""

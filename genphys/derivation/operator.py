@@ -217,7 +217,7 @@ def _raise(
 
 def expand(expression: sp.Expr) -> sp.Expr:
     """Expand products but keep s^(a + b) one power, which SymPy would split."""
-    return sp.powsimp(sp.expand(expression, power_exp=False), combine="exp")
+    return sp.powsimp(sp.expand(expression), combine="exp")
 
 
 def _scale(terms: dict[Order, sp.Expr], factor: sp.Expr) -> dict[Order, sp.Expr]:

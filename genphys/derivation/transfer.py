@@ -96,7 +96,7 @@ def _independent_of_k(expression: sp.Expr) -> sp.Expr | None:
     numbers = generic_numbers(expression.free_symbols - {k})
     low, high = (
         sp.N(expression.subs(numbers | {k: wave}).rewrite(sp.besselk), 30)
-        for wave in (sp.Rational(3, 5), sp.Rational(17, 10))
+        for wave in (sp.pi / 5, sp.E / 2)  # no equation in rational numbers is singular there
     )
     if abs(low - high) > sp.Float("1e-15") * (1 + abs(low)):
         return None
@@ -107,10 +107,10 @@ def _independent_of_k(expression: sp.Expr) -> sp.Expr | None:
 def generic_numbers(
     symbols: Iterable[sp.Symbol], reverse: bool = False
 ) -> dict[sp.Symbol, sp.Rational]:
-    """Unremarkable numbers in the symbols' domains: no two equal, none a half."""
+    """Unremarkable numbers in the symbols' domains: no two equal, none whole or a half."""
     ordered = sorted(symbols, key=str, reverse=reverse)
     values = {
-        symbol: sp.Integer(i + 2) if symbol.is_integer else sp.Rational(7 + 3 * i, 10)
+        symbol: sp.Integer(i + 2) if symbol.is_integer else sp.Rational(70 + 37 * i, 100)
         for i, symbol in enumerate(ordered)
     }
     return {symbol: -v if symbol.is_nonpositive else v for symbol, v in values.items()}

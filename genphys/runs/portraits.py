@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -59,7 +60,7 @@ def _transfer(process: Process) -> Figure:
     curves = []
     generator = torch.Generator().manual_seed(0)
     for sigma in _SIGMAS:
-        scale = torch.full((20_000,), sigma, dtype=torch.float64)
+        scale = torch.full((5_000,), sigma, dtype=torch.float64)
         clock = process.clock.sample(scale, generator)
         value = torch.exp(-((wave[:, None] / sigma) ** 2) * clock / 2).mean(1)
         curves.append((rf"$\sigma$ = {sigma:g}", wave.numpy(), value.numpy()))
@@ -68,7 +69,7 @@ def _transfer(process: Process) -> Figure:
         xlabel=r"wave number $k\sigma$ (dimensionless)",
         ylabel=r"transfer $h(k)/h(0)$ (dimensionless)",
         xscale="log",
-        title="Transfer function, from 20,000 draws of the clock (seed 0)",
+        title="Transfer function, from 5,000 draws of the clock (seed 0)",
     )
 
 
@@ -91,7 +92,7 @@ def _clock(process: Process) -> Figure:
 
 def _survival(process: Process) -> Figure:
     sigma = torch.logspace(-2, 2, 200, dtype=torch.float64)
-    mass = process.log_mass(sigma) / torch.log(torch.tensor(10.0))
+    mass = process.log_mass(sigma) / math.log(10)
     return line_figure(
         [("", sigma.numpy(), mass.numpy())],
         xlabel=r"noise scale $\sigma$ (unit of the data)",

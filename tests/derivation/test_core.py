@@ -134,7 +134,7 @@ def test_random_rewritings_change_nothing(data: st.DataObject) -> None:
     old = phi_of.flow.operator.phi  # type: ignore[union-attr]
     equation = sp.Eq(left, right).subs(old, renamed)
     d = derive(equation)
-    assert same(sp.nsimplify(d.transfer), phi_of.transfer)  # type: ignore[arg-type]
+    assert same(sp.nsimplify(d.transfer), phi_of.transfer)
     assert d.verdict.s_generative is True and d.flow.residual() == 0  # type: ignore[union-attr]
     assert all(e == "proved" for e in (v.evidence for v in d.verdict.conditions))
 
@@ -323,7 +323,7 @@ def test_bad_dimensions_are_refused(dim: Any) -> None:
 
 
 alpha = sp.Symbol("alpha", positive=True)
-UNBINDABLE = {
+UNBINDABLE: dict[str, tuple[sp.Eq, Values, str]] = {
     "biharmonic": (sp.Eq(phi.diff(t), -Laplacian(Laplacian(phi, x), x)), {}, "does not generate"),
     "wave": (sp.Eq(phi.diff(t, 2), Laplacian(phi, x)), {}, "does not generate"),
     "Fisher-KPP": (sp.Eq(phi.diff(t), Laplacian(phi, x) + phi * (1 - phi)), {}, "not linear"),

@@ -176,7 +176,7 @@ def test_mass_changes_through_the_rate_alone(name: str) -> None:
 @every_process
 @both_gauges
 def test_continuity_around_one_charge(name: str, gauge: Gauge) -> None:
-    """d log p/dsigma + v . grad log p + div v = -rate; the balanced gauge knows no mass and rate."""
+    """d log p/dsigma + v . grad log p + div v = -rate; balanced, without mass and rate."""
     process = bound(name)
     if not offered(process, gauge):
         pytest.skip("no closed physical velocity: its refusal is tested below")
