@@ -61,10 +61,11 @@ def _numeric_law(d: Derivation, dim: int, numbers: Mapping[sp.Symbol, sp.Expr]) 
         raise DerivationError(f"the equation does not generate: {'; '.join(objections)}")
     if d.clock is None:
         raise DerivationError(f"no clock was found: {d.verdict.density.reason}")
-    broken = [str(c) for c in d.clock.conditions() if c.subs(numbers) == sp.false]
-    if broken:
+    law = d.clock.subs(numbers)
+    if sp.false in law.conditions():
+        broken = [str(c) for c in d.clock.conditions() if c.subs(numbers) == sp.false]
         raise DerivationError(f"the equation does not generate: it needs {' and '.join(broken)}")
-    return d.clock.subs(numbers)
+    return law
 
 
 def _scale(expression: sp.Expr, variable: sp.Symbol) -> Scale:

@@ -16,20 +16,12 @@ import genphys
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
 
-# A room may import what stands on a lower floor, when it is imported itself. (Derivation.bind calls
-# the bridge above it, but only when it is called.)
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-
 
 def python(*words: str, cwd: Path, path: str = "") -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONPATH": path}
     return subprocess.run(
         [sys.executable, *words], capture_output=True, text=True, check=False, cwd=cwd, env=env
     )
-
-
-def sources() -> list[Path]:
-    return sorted({*ROOT.glob("genphys/**/*.py"), *ROOT.glob("potentials/*.py")})
 
 
 @pytest.mark.parametrize(

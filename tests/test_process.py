@@ -137,7 +137,7 @@ def test_mass_is_the_matern_function(d: float, mass: float, sigma: float) -> Non
 
 
 def test_reference_masses() -> None:
-    """One of 5,400 is left at sigma = 80 of D = 128, mass 0.05; at r = 80 sqrt(8) 3e-44 of D = 8."""
+    """1 in 5,400 is left at sigma = 80 of D = 128, mass 0.05; 3e-44 at r = 80 sqrt(8) of D = 8."""
     thin, thick = Yukawa(D=128, mass=0.05).bind(dim=2), Yukawa(D=8, mass=0.5).bind(dim=2)
     assert math.exp(-float(thin.log_mass(double(80.0)))) == pytest.approx(5400, rel=0.02)
     left = float(thick.log_mass_at(double(80 * math.sqrt(8))))

@@ -200,11 +200,11 @@ class _Reader:
         if name in _FUNCTIONS and len(arguments) != 1:
             raise self.refuse(node, f"{name} takes one argument")
         large = [a for a in arguments if a.is_number and _size(a) > _MAX_EXPONENT]
-        if name in ("exp", "gamma") and large:  # the others shrink what they are given
+        if large and name in _FUNCTIONS and name not in ("sqrt", "log"):  # these two shrink it
             raise self.refuse(node, f"an argument above {_MAX_EXPONENT:g}")
         try:
             return known[name](*arguments)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise self.refuse(node, f"{name}: {str(error).splitlines()[0]}") from None
 
     def derivative(self, node: ast.Call, arguments: list[sp.Expr]) -> sp.Expr:

@@ -70,7 +70,8 @@ def test_the_numbers_are_those_of_the_metrics(genphys: Call) -> None:
     assert f"{found['ratio']:.3f}" in report and "sliced W2" not in before
 
 
-def test_mistakes(genphys: Call) -> None:
+def test_mistakes(genphys: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genphys.runs.training.write_run_report", lambda *_: None)
     genphys("train", *TOY, "hydra.run.dir=run")
     before = sorted(Path().rglob("*"))
     for words in (["run=nowhere"], ["run=run", "n=0"], ["run=run", "n=8", "directions=0"]):

@@ -38,7 +38,8 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
         (run.path / "report.html").write_text(data.name)
         return run.path / "report.html"
 
-    monkeypatch.setattr("genphys.runs.training.write_run_report", write)
+    for module in ("training", "judging"):
+        monkeypatch.setattr(f"genphys.runs.{module}.write_run_report", write)
 
 
 @pytest.fixture
@@ -329,7 +330,7 @@ def test_a_run_goes_on_without_the_file_of_its_potential(
         assert genphys("sample", "run=run", "n=4", "steps=3", "device=cpu")[0] == 0
         assert genphys("train", "resume=run", "device=cpu")[0] == 0
         assert equal(tensors("run"), tensors("whole"))
-        assert genphys("evaluate", "run=run", "n=20", "steps=3", "device=cpu")[0] == 0
+    assert genphys("evaluate", "run=run", "n=20", "steps=3", "device=cpu")[0] == 0
 
 
 TAMPERED: list[dict[str, Any]] = [

@@ -104,14 +104,14 @@ def test_samplers_agree() -> None:
     "process", [Heat().bind(dim=1), Pfgmpp(D=2).bind(dim=1)], ids=["heat", "D=2"]
 )
 def test_a_law_on_the_line_is_recovered(process: Process) -> None:
-    """Against fresh points of the law: n = 3,000, seed 0, two-sample KS p > 1e-3.
+    """Against fresh points of the law: n = 1,000, seed 0, two-sample KS p > 1e-3.
 
-    The field's 3,000 points are stratified quantiles, so they add no noise of their own.
+    The field's 1,000 points are stratified quantiles, so they add no noise of their own.
     """
-    share = (torch.arange(3_000, dtype=torch.float64) + 0.5) / 3_000
+    share = (torch.arange(1_000, dtype=torch.float64) + 0.5) / 1_000
     data = torch.special.ndtri(share)[:, None].sinh()  # skewed enough, smooth
-    found = sample(ExactField(process, data), 3_000, generator=seeded(), steps=18)
-    truth = torch.randn(3_000, generator=seeded(9), dtype=torch.float64).sinh()
+    found = sample(ExactField(process, data), 1_000, generator=seeded(), steps=18)
+    truth = torch.randn(1_000, generator=seeded(9), dtype=torch.float64).sinh()
     assert stats.ks_2samp(found.x[:, 0].numpy(), truth.numpy()).pvalue > 1e-3
 
 
@@ -145,7 +145,7 @@ def test_a_process_that_annihilates_needs_the_balanced_gauge() -> None:
 
 def gaussians(n: int, seed: int) -> Tensor:
     """Eight Gaussians of unequal weight, scaled to a standard deviation of 0.5."""
-    return torch.from_numpy(draw_gaussians(np.random.default_rng(seed), n)) / 4.72
+    return torch.from_numpy(draw_gaussians(np.random.default_rng(seed), n)) / 4.62
 
 
 @pytest.mark.slow
@@ -153,15 +153,15 @@ def gaussians(n: int, seed: int) -> Tensor:
 def test_few_heun_steps_are_nearly_as_good_as_many(d: float) -> None:
     """8 Gaussians: sliced W2 of 24 Heun steps within 10 % of that of 200, from the same noise.
 
-    n = 20,000 samples, seed 0, against 20,000 fresh points in 512 directions.
+    n = 4,000 samples, seed 0, of a field of 2,000 points, against 20,000 fresh points in 512
+    directions.
     """
     process = Heat().bind(dim=2) if d == math.inf else Pfgmpp(D=d).bind(dim=2)
     field, truth = ExactField(process, gaussians(2_000, 1)), gaussians(20_000, 2)
     few, many = (
-        sliced_wasserstein(sample(field, 20_000, steps=steps, generator=seeded()).x, truth)
+        sliced_wasserstein(sample(field, 4_000, steps=steps, generator=seeded()).x, truth)
         for steps in (24, 200)
     )
-    print(f"D = {d}: {few:.4f} in 24 steps, {many:.4f} in 200, ratio {few / many:.3f}")
     assert few < 1.1 * many
 
 
