@@ -87,15 +87,17 @@ def _inverse(sigma: Function, slope: Function) -> Function:
     values = sigma(table.exp()).log()
 
     def progress(value: Tensor) -> Tensor:
-        target, grid, known = value.log(), table.to(value.device), values.to(value.device)
+        target, grid, known = value.detach().log(), table.to(value.device), values.to(value.device)
         index = torch.searchsorted(known, target.contiguous()).clamp(1, len(grid) - 1)
         share = (target - known[index - 1]) / (known[index] - known[index - 1])
         log_r = grid[index - 1] + share * (grid[index] - grid[index - 1])
         for _ in range(4):  # quadratic: 1e-3 from the table, below 1e-15 after three
             r = log_r.exp()
             here = sigma(r)
-            log_r = log_r - (here.log() - target) * here / (r * slope(r))
-        return log_r.exp()
+            elasticity = here / (r * slope(r))
+            log_r = log_r - (here.log() - target) * elasticity
+        # Derivatives (of first order) come from here: 0 is added to the value.
+        return (log_r + (value.log() - target) * elasticity).exp()
 
     return progress
 

@@ -142,6 +142,8 @@ class Process:
         Raises:
             ValueError: When the rate has no closed form for this process.
         """
+        if self.uniform:  # then no clock is asked for, whose mean may not exist
+            return self.rate_from_clock(x.new_zeros(len(x)), sigma)
         return self.rate_from_clock(self.mean_clock(x, y, sigma), sigma)
 
     def mean_clock(self, x: Tensor, y: Tensor, sigma: Tensor) -> Tensor:

@@ -95,7 +95,8 @@ class PositiveStable:
         """The symmetric stable density in ``dim`` dimensions, by quadrature over log S."""
         if distance2.numel() <= _PAIRS:
             return self.given(distance2, dim).log_evidence()
-        scale, square = torch.broadcast_tensors(self.scale, distance2)
+        square = distance2 + torch.zeros_like(self.scale)
+        scale = self.scale + torch.zeros_like(square)
         parts = zip(
             torch.split(scale.reshape(-1), _PAIRS),
             torch.split(square.reshape(-1), _PAIRS),

@@ -12,12 +12,11 @@ from genphys.derivation import derive as derive_equation
 from genphys.derivation.formula import parse
 from genphys.derivation.page import markdown, rows, verdict_rows
 from genphys.potential import Potential
-from genphys.runs.folder import Config
 
 __all__ = ["derive", "potential_of"]
 
 
-def potential_of(config: Config) -> Potential:
+def potential_of(config: dict[str, Any]) -> Potential:
     """The potential that a configuration names, with its numbers."""
     parameters = dict(config)
     name = str(parameters.pop("name"))
@@ -25,7 +24,7 @@ def potential_of(config: Config) -> Potential:
     return load(name)(**parameters)
 
 
-def derive(config: Config, folder: Path) -> None:
+def derive(config: dict[str, Any], folder: Path) -> None:
     """Print the derivation, write derivation.md and .json, then the figures.
 
     Raises:

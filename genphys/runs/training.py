@@ -81,6 +81,9 @@ class _Job:
     @classmethod
     def of(cls, config: Config) -> _Job:
         parameters = dict(config["data"])
+        if parameters.get("path"):  # so that the run can be evaluated from another folder
+            parameters["path"] = str(Path(parameters["path"]).resolve())
+        config = config | {"data": dict(parameters)}
         dataset = load_dataset(parameters.pop("name"), **parameters)
         stored = config.get("equation")
         if stored is not None:  # of a run folder, whose potential may be a file: never imported

@@ -47,7 +47,7 @@ CASES: dict[str, tuple[str, dict[str, float]]] = {
     "mixed": ("mixed", {"beta": 1.3}),
     "killed": ("killed", {"loss": 0.4}),
 }
-SIGMAS = (0.01, 0.7, 3.0)
+SIGMAS = (0.01, 1.5)
 every_process = pytest.mark.parametrize("name", CASES)
 both_gauges = pytest.mark.parametrize("gauge", ["physical", "balanced"])
 
@@ -88,8 +88,10 @@ def radial_mean(process: Process, sigma: float, value: Tensor, log_r: Tensor) ->
 
 
 def log_radii(process: Process, sigma: float) -> Tensor:
-    n = 2001 if process.clock.law(double(sigma)).log_variance() < 0.1 else 321  # D = 128 is narrow
-    return torch.linspace(-24 / process.dim, 60, n, dtype=torch.float64) + double(sigma).log()
+    """From where R^N vanishes to where the tail does, finer where the kernel is narrow."""
+    tail = 60 if process.parameters.get("D", 2) < 1 else 24
+    step = 0.03 if process.clock.law(double(sigma)).log_variance() < 0.1 else 0.28
+    return torch.arange(-24 / process.dim, tail, step, dtype=torch.float64) + double(sigma).log()
 
 
 @every_process
@@ -108,7 +110,7 @@ def test_sigma_is_the_mean_precision(name: str) -> None:
 
 
 @every_process
-@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("dim", [1, 3])
 def test_kernel_integrates_to_one(name: str, dim: int) -> None:
     process = bound(name, dim)
     for sigma in SIGMAS:
@@ -150,8 +152,7 @@ def test_mass_is_that_of_the_transfer_function(name: str) -> None:
         expected = float(sp.log(sp.N(exact, 40)))
         found = float(process.log_mass(double(sigma)))
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    sigma = torch.logspace(-6, 2, 50, dtype=torch.float64)
-    log_mass = process.log_mass(sigma)
+    log_mass = process.log_mass(torch.logspace(-6, 2, 50, dtype=torch.float64))
     assert bool((log_mass.diff() <= 0).all())
     assert float(log_mass[0]) == pytest.approx(0, abs=0.02)
     assert process.annihilates == bool((log_mass < 0).any())

@@ -32,9 +32,14 @@ def small(d: float = 4) -> ExactField:
     return ExactField(Pfgmpp(D=d).bind(dim=2), data)
 
 
-def draw(n: int = 100, **options: Any) -> Samples:
-    options = {"steps": 6, "generator": seeded(), "dtype": torch.float64} | options
-    return sample(small(), n, **options)
+def draw(n: object = 100, **options: Any) -> Samples:
+    chosen: dict[str, Any] = {
+        "n": n,
+        "steps": 6,
+        "generator": seeded(),
+        "dtype": torch.float64,
+    } | options
+    return sample(small(), **chosen)
 
 
 def test_what_comes_back() -> None:
@@ -144,8 +149,8 @@ def test_a_process_that_annihilates_needs_the_balanced_gauge() -> None:
 
 
 def gaussians(n: int, seed: int) -> Tensor:
-    """Eight Gaussians of unequal weight, scaled to a standard deviation of 0.5."""
-    return torch.from_numpy(draw_gaussians(np.random.default_rng(seed), n)) / 4.62
+    """Eight Gaussians of unequal weight on an ellipse."""
+    return torch.from_numpy(draw_gaussians(np.random.default_rng(seed), n))
 
 
 @pytest.mark.slow
