@@ -52,6 +52,9 @@ _USAGE = f"usage: genphys {{list,{','.join(_COMMANDS)}}} [key=value ...], or gen
 def main() -> int:
     """Runs the command in ``sys.argv`` and returns the exit status."""
     words = sys.argv[1:]
+    # Read when torch loads its OpenMP. Threads that spin while they wait stop each other on a busy
+    # machine: 50 ms a step of the 2-D network beside two busy processes, 2 to 6 ms if they sleep.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with warnings.catch_warnings():
         warnings.showwarning = _warn
         if words[:1] == ["-sc"] and "COMP_LINE" in os.environ:

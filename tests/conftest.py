@@ -10,6 +10,7 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # for the commands that tests start
 
 BESIDE = Path(__file__).parents[1].parent / "shared" / "data"
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from scipy.special import polygamma
 from torch import Tensor
 
 from genphys.potentials.heat import Heat
@@ -84,6 +85,16 @@ def test_posterior_is_the_closed_form() -> None:
     found = local_scale("posterior", Pfgmpp(D=6).bind(dim=2), x, sigma, STD)
     expected = ((torch.tensor([25.0, 0.0]).double() + 6 * sigma**2) / 8).sqrt()
     torch.testing.assert_close(found, expected)
+
+
+def test_local_is_the_average_of_what_x_and_the_clock_know() -> None:
+    """s² = (n h + d sigma²)/(n + d): h = |x|²/N - sd², n = N (h/(h + sd²))², d = 2/Var[log S]."""
+    x, sigma = torch.tensor([[3.0, 4.0], [1.0, 0.2]]).double(), torch.tensor([0.5, 2.0]).double()
+    found = local_scale("local", Pfgmpp(D=6).bind(dim=2), x, sigma, STD)
+    for row, scale, s in zip(x.tolist(), sigma.tolist(), found.tolist(), strict=True):
+        h = (row[0] ** 2 + row[1] ** 2) / 2 - STD**2
+        n, d = 2 * (h / (h + STD**2)) ** 2, 2 / float(polygamma(1, 3.0))
+        assert s == pytest.approx(math.sqrt((n * h + d * scale**2) / (n + d)), rel=1e-8)
 
 
 def test_local_is_sigma_near_the_data_and_the_drawn_noise_far_off() -> None:

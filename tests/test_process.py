@@ -264,3 +264,17 @@ def test_images_and_refusals() -> None:
     bent = mixed(2)
     with pytest.raises(ValueError, match="not straight"):
         bent.ray(sigma)
+
+
+def test_a_process_without_closed_physical_velocity_and_rate() -> None:
+    """Damped and killed at once: the rays are bent, so only the balanced gauge is offered."""
+    phi, (beta, loss) = field(t), sp.symbols("beta loss", positive=True)
+    damped = phi.diff(t, 2) - beta * phi.diff(t) + Laplacian(phi, x) - loss**2 * phi
+    process = derive(sp.Eq(damped, 0)).bind(dim=2, beta=1.3, loss=0.7)
+    here, y, sigma = double(0.6, -0.2)[None], torch.zeros(1, 2).double(), double(0.8)
+    assert process.annihilates and not process.uniform
+    with pytest.raises(ValueError, match="gauge='balanced'"):
+        process.velocity(here, y, sigma)
+    with pytest.raises(ValueError, match="rate of this process has no closed form"):
+        process.rate(here, y, sigma)
+    assert bool(process.velocity(here, y, sigma, "balanced").isfinite().all())

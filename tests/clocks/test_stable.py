@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from genphys.clocks import InverseGamma, PositiveStable
+from genphys.clocks import InverseGamma, PositiveStable, stable
 
 INDICES = (0.3, 0.5, 0.75, 0.9)
 
@@ -83,3 +83,11 @@ def test_posterior_mean_is_infinite_where_it_is() -> None:
     square = double(1.0)
     assert bool(PositiveStable(0.5, square).given(square, 1).mean().isinf())
     assert bool(PositiveStable(0.5, square).given(square, 2).mean().isfinite())
+
+
+def test_chunks_of_the_kernel_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    law, square = PositiveStable(0.75, double(1.0, 2.0)[:, None]), double(0.1, 1.0, 30.0)
+    whole = law.log_kernel(square, 2)
+    assert whole.shape == (2, 3)
+    monkeypatch.setattr(stable, "_PAIRS", 2)
+    torch.testing.assert_close(law.log_kernel(square, 2), whole, rtol=1e-13, atol=1e-13)

@@ -192,6 +192,28 @@ def test_bad_options_are_refused(options: dict[str, Any], words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("process", "gauge"),
+    [
+        (Heat().bind(dim=2), "physical"),
+        (Yukawa(D=1, mass=0).bind(dim=2), "physical"),
+        (Yukawa(D=1, mass=2).bind(dim=2), "balanced"),
+    ],
+)
+def test_the_default_gauge_is_balanced_where_particles_are_lost(
+    process: Process, gauge: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field, asked = ExactField(process, small().data[:3]), []
+
+    def watch(x: Tensor, sigma: Tensor, gauge: str) -> Tensor:
+        asked.append(gauge)
+        return torch.zeros_like(x)
+
+    monkeypatch.setattr(field, "velocity", watch)
+    sample(field, 2, steps=2, generator=seeded())
+    assert set(asked) == {gauge}
+
+
 def test_a_field_that_diverges_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     field = small()
     monkeypatch.setattr(field, "velocity", lambda x, sigma, gauge: x * math.nan)
