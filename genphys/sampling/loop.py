@@ -53,8 +53,8 @@ def sample(
     births: str = "none",
     gauge: Gauge | None = None,
     start: Start | None = None,
-    batch: int = 1024,
-    dtype: torch.dtype = torch.float32,
+    batch: int | None = None,
+    dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
     generator: torch.Generator | None = None,
     progress: bool = False,
@@ -72,8 +72,9 @@ def sample(
         births: "none"; births of processes with R != 0 are not offered yet.
         gauge: "physical", "balanced", or None: physical where losses change no law, else balanced.
         start: The law of the starting points; None is the field's own.
-        batch: Samples per evaluation; the samples do not depend on it beyond rounding.
-        dtype: Floating type of the particles.
+        batch: Samples per evaluation, 1,024 where None. On a fixed grid the samples do not depend on
+            it beyond rounding; dopri5 takes one step size per batch.
+        dtype: Floating type of the particles, float32 where None.
         device: Where the field is evaluated.
         generator: Its initial seed makes the noise; None takes one from torch's global state.
         progress: Whether to show a progress bar over batches and evaluations.
@@ -91,6 +92,7 @@ def sample(
         raise ValueError(
             f"births={births!r}: only 'none' is offered, with gauge='balanced' where R != 0"
         )
+    batch, dtype = 1024 if batch is None else batch, dtype or torch.float32
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise ValueError(f"batch={batch!r}: it is a positive integer")
     solver, sigmas = _solver(sampler), rho_grid(steps, sigma_min, sigma_max, rho)
