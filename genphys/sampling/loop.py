@@ -72,7 +72,7 @@ def sample(
         births: "none"; births of processes with R != 0 are not offered yet.
         gauge: "physical", "balanced", or None: physical where losses change no law, else balanced.
         start: The law of the starting points; None is the field's own.
-        batch: Samples per evaluation, 1,024 where None. On a fixed grid the samples do not depend on
+        batch: Samples per evaluation, 1,024 where None. On a fixed grid samples do not depend on
             it beyond rounding; dopri5 takes one step size per batch.
         dtype: Floating type of the particles, float32 where None.
         device: Where the field is evaluated.
