@@ -131,10 +131,20 @@ def load_file(where: str) -> type[Potential]:
     assert spec is not None and spec.loader is not None  # read_file found a .py file
     module = importlib.util.module_from_spec(spec)
     sys.modules[file] = module  # dataclasses look for it there
-    with _importing(file):
+    with _importing(file), _without_bytecode():
         spec.loader.exec_module(module)
         found: type[Potential] = getattr(module, cls)
     return found
+
+
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """A user's own folder is not to gain a __pycache__ from one command."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def read_file(where: str) -> Entry:
