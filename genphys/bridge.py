@@ -157,8 +157,12 @@ def _combine(expression: sp.Expr, parts: list[Function]) -> Function:
 
 def _special(expression: sp.Expr, variable: sp.Symbol, log: bool) -> Function:
     order, argument = float(expression.args[0]), function(expression.args[1], variable)
-    if isinstance(expression, Matern):
-        log_value: Function = lambda value: special.log_matern(order, argument(value))  # noqa: E731
-        return log_value if log else lambda value: log_value(value).exp()
-    ratio: Function = lambda value: special.kv_ratio(order, argument(value))  # noqa: E731
-    return (lambda value: ratio(value).log()) if log else ratio
+    match expression, log:
+        case Matern(), True:
+            return lambda value: special.log_matern(order, argument(value))
+        case Matern(), False:
+            return lambda value: special.log_matern(order, argument(value)).exp()
+        case _, True:
+            return lambda value: special.kv_ratio(order, argument(value)).log()
+        case _:
+            return lambda value: special.kv_ratio(order, argument(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genphys import cli
 from genphys.data import Dataset
 from genphys.runs import RunFolder
 from genphys.runs.drawing import Drawing
@@ -32,27 +30,6 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
         return run.path / "report.html"
 
     monkeypatch.setattr("genphys.runs.training.write_run_report", write)
-
-
-@pytest.fixture
-def genphys(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    """The command line in this process, in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GENPHYS_RUNS", "")
-    for name in ("HYDRA_FULL_ERROR", "GENPHYS_SWEEP", "GENPHYS_DEBUG"):
-        monkeypatch.setenv(name, "")
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genphys", *words])
-        try:
-            status = cli.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return status, *capsys.readouterr()
-
-    return call
 
 
 def draws(run: str, name: str) -> Path:

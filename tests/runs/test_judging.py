@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from genphys import cli
 from genphys.data import load_dataset
 from genphys.metrics import memorised_fraction, sliced_wasserstein
 
@@ -21,27 +19,6 @@ TOY = [
     *("train.steps=20", "train.batch=16", "train.log_every=5", "train.checkpoint_every=10"),
     *("train.warmup=5", "train.ema=0.9", "sample.n=8", "sample.steps=4", "device=cpu"),
 ]
-
-
-@pytest.fixture
-def genphys(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    """The command line in this process, in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GENPHYS_RUNS", "")
-    for name in ("HYDRA_FULL_ERROR", "GENPHYS_SWEEP", "GENPHYS_DEBUG"):
-        monkeypatch.setenv(name, "")
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genphys", *words])
-        try:
-            status = cli.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return status, *capsys.readouterr()
-
-    return call
 
 
 def test_the_numbers_are_those_of_the_metrics(genphys: Call) -> None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from genphys import cli
 from genphys.data import load_dataset
 from genphys.runs import RunFolder
 from genphys.runs.reporting import write_run_report
@@ -21,27 +17,6 @@ TOY = [
     *("train.steps=20", "train.batch=16", "train.log_every=5", "train.checkpoint_every=10"),
     *("train.warmup=5", "train.ema=0.9", "sample.n=8", "sample.steps=4", "device=cpu"),
 ]
-
-
-@pytest.fixture
-def genphys(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    """The command line in this process, in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GENPHYS_RUNS", "")
-    for name in ("HYDRA_FULL_ERROR", "GENPHYS_SWEEP", "GENPHYS_DEBUG"):
-        monkeypatch.setenv(name, "")
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genphys", *words])
-        try:
-            status = cli.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return status, *capsys.readouterr()
-
-    return call
 
 
 def test_the_page_says_what_was_done(genphys: Call) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import yaml
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from genphys import cli
 from genphys.data import Dataset
 from genphys.runs import RunFolder, load
 from genphys.training.ema import Ema
@@ -40,27 +38,6 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("training", "judging"):
         monkeypatch.setattr(f"genphys.runs.{module}.write_run_report", write)
-
-
-@pytest.fixture
-def genphys(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    """The command line in this process, in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GENPHYS_RUNS", "")
-    for name in ("HYDRA_FULL_ERROR", "GENPHYS_SWEEP", "GENPHYS_DEBUG"):
-        monkeypatch.setenv(name, "")
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genphys", *words])
-        try:
-            status = cli.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        return status, *capsys.readouterr()
-
-    return call
 
 
 OWN = """\
