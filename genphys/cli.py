@@ -53,8 +53,8 @@ def main() -> int:
     """Runs the command in ``sys.argv`` and returns the exit status."""
     words = sys.argv[1:]
     # Read when torch loads GNU OpenMP: how long a thread spins before it sleeps. By default threads
-    # stop each other on a busy machine: 2.7 s a step of the digits' U-Net was seen. With 1,000
-    # spins it takes 22 ms on a quiet machine and 80 beside two busy processes; with none, 39 and 78.
+    # stop each other on a busy machine: 2.7 s a step of the digits' U-Net was seen. After 1,000
+    # spins it is 22 ms on a quiet machine, 80 beside two busy processes; with none 39 and 78.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     with warnings.catch_warnings():
         warnings.showwarning = _warn
