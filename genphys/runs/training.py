@@ -164,7 +164,8 @@ def _stopping(trainer: Trainer) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)  # a second Ctrl-C does not wait
 
     before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, stop)
+    if before is not signal.SIG_IGN:  # a shell starts background jobs so: Ctrl-C is not for them
+        signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:

@@ -159,6 +159,15 @@ def test_a_second_interrupt_does_not_wait(genphys: Call, monkeypatch: pytest.Mon
     assert train(genphys)[0] == 130
 
 
+def test_a_background_job_goes_on_at_an_interrupt(
+    genphys: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(Ema, "update", lambda *_: signal.raise_signal(signal.SIGINT))
+    assert train(genphys)[0] == 0
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def test_logged_states_after_the_checkpoint_are_dropped(
     genphys: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
